@@ -1,0 +1,69 @@
+/** Which backup to restore: a pure choice over what the index and the verifications say. */
+import { compare } from "semver";
+import { type Layout, type LayoutRelation, relate } from "../database/layout.ts";
+import type { LedgerEntry } from "../database/stamp.ts";
+import type { IndexEntry } from "./index-file.ts";
+
+/**
+ * The backups that are this database's.
+ *
+ * Its id is known while its stamp can be read. A missing or unreadable database is told by where it stood: a
+ * backup taken from a file of the same name is its own, unless the file it was taken from is another one that
+ * still exists, for then two databases share the folder.
+ *
+ * @param othersAlive recorded paths, other than this database's, at which a file exists
+ */
+export function ownBackups(
+  backups: readonly IndexEntry[],
+  database: { readonly id: string | null; readonly path: string },
+  othersAlive: ReadonlySet<string>,
+): readonly IndexEntry[] {
+  if (database.id !== null) return backups.filter((entry) => entry.databaseId === database.id);
+  return backups.filter(
+    (entry) =>
+      entry.databasePath === database.path ||
+      (fileName(entry.databasePath) === fileName(database.path) && !othersAlive.has(entry.databasePath)),
+  );
+}
+
+function fileName(path: string): string {
+  return path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1);
+}
+
+/** The newest first: by sequence number, which the clock cannot turn back; then by time, then by name. */
+export function byRecency(a: IndexEntry, b: IndexEntry): number {
+  return b.sequence - a.sequence || b.createdAt.localeCompare(a.createdAt) || b.file.localeCompare(a.file);
+}
+
+/** Whether an app of `version` with the layout `app` can use a database with `ledger`, as it is or migrated. */
+export function usability(
+  ledger: readonly LedgerEntry[],
+  app: Layout,
+  version: string,
+): { usable: boolean; relation: LayoutRelation } {
+  const relation = relate(ledger, app);
+  const usable =
+    relation === "equal" ||
+    relation === "behind" ||
+    (relation === "ahead" && isDeclaredCompatible(ledger, app, version));
+  return { usable, relation };
+}
+
+/** Every migration beyond the app's says that this version may open the result. */
+export function isDeclaredCompatible(ledger: readonly LedgerEntry[], app: Layout, version: string): boolean {
+  return ledger
+    .slice(app.length)
+    .every((step) => step.compatibleSince !== null && compare(step.compatibleSince, version) <= 0);
+}
+
+/**
+ * The id that a database without a stamp is known by. A restore point that an earlier, unfinished adoption of
+ * the same file left behind keeps its id, so that crash loops do not pile them up; once a stamped backup has
+ * that id, its adoption was finished, and an unstamped file in its place is another database.
+ */
+export function idForUnstamped(backups: readonly IndexEntry[], path: string): string | null {
+  const left = backups.filter((entry) => entry.version === null && entry.databasePath === path).sort(byRecency)[0];
+  if (!left) return null;
+  const finished = backups.some((entry) => entry.databaseId === left.databaseId && entry.version !== null);
+  return finished ? null : left.databaseId;
+}

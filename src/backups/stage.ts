@@ -1,0 +1,28 @@
+/** A copy of a backup beside the database, to be made ready there and then swapped in. */
+import { lstatSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { sha256Of } from "../database/read-raw.ts";
+import { HoldfastError } from "../errors.ts";
+import { copyDurably } from "../platform/atomic-file.ts";
+import { requireSpace } from "../platform/free-space.ts";
+
+export interface StageOrder {
+  readonly from: string;
+  readonly to: string;
+  /** What the verification read; the copy must have the same bytes. */
+  readonly sha256: string;
+}
+
+export function stageBackup(order: StageOrder): void {
+  const { from, to, sha256 } = order;
+  requireSpace(dirname(to), lstatSync(from).size);
+  copyDurably(from, to);
+  if (sha256Of(to) === sha256) return;
+  rmSync(to, { force: true });
+  throw new HoldfastError({
+    code: "IO_FAILED",
+    message: `The copy of ${from} has other bytes than the backup that was verified.`,
+    hint: "Start again; if it happens again, check the medium.",
+    details: { from, to },
+  });
+}

@@ -1,0 +1,184 @@
+/**
+ * What is in the backup folder: the index held against the files. Reads only. Entries whose file is gone,
+ * unfit or another than listed are dropped with a warning, and backups that stand there unlisted are found by
+ * what they say of themselves.
+ */
+import { lstatSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { inspect } from "../database/integrity.ts";
+import type { Engine } from "../database/open.ts";
+import { sha256Of } from "../database/read-raw.ts";
+import { hasCode, messageOf, named } from "../errors.ts";
+import { isTemporaryOf, type Places, readName, type SetAsideKind, temporaryIn } from "../places.ts";
+import { readChecksums } from "./checksum-file.ts";
+import { type IndexEntry, readIndex, type UnconfirmedRestore } from "./index-file.ts";
+import { unfitName } from "./verify.ts";
+
+/** A database, or sidecars alone, that a launch has set aside. */
+export interface SetAside {
+  readonly kind: SetAsideKind;
+  /** The name of the database; where only sidecars were set aside, of the database they would belong to. */
+  readonly file: string;
+  readonly version: string | null;
+  /** All names that belong together. */
+  readonly files: readonly string[];
+  readonly size: number;
+  readonly at: string;
+}
+
+export interface Survey {
+  /** Of every database that keeps its backups here under this stem. */
+  readonly backups: readonly IndexEntry[];
+  readonly restores: readonly UnconfirmedRestore[];
+  readonly setAside: readonly SetAside[];
+  /** Temporaries of this database that an earlier run left behind. */
+  readonly leftovers: readonly string[];
+  readonly warnings: readonly string[];
+  /** Why the index must be written anew; null when it agrees with the files. */
+  readonly stale: string | null;
+  /** The index is there but cannot be used. */
+  readonly damaged: boolean;
+}
+
+export function surveyBackups(engine: Engine, places: Places): Survey {
+  const names = listFolder(places.backups);
+  const reading = readIndex(places);
+  const warnings: string[] = [];
+  const backups: IndexEntry[] = [];
+  let stale: string | null = null;
+
+  if (reading.problem?.kind === "damaged") {
+    stale = reading.problem.why;
+    warnings.push(
+      `The index ${places.index} could not be used (${reading.problem.why}); it is made anew from the backups.`,
+    );
+  }
+  for (const entry of reading.index.entries) {
+    const why = disagreement(places, entry);
+    if (why === null) {
+      backups.push(entry);
+      continue;
+    }
+    stale ??= `${entry.file}: ${why}`;
+    if (why !== REPLACED) warnings.push(`The backup ${entry.file} is listed in the index but was left out: ${why}.`);
+  }
+  const listed = new Set(backups.map((entry) => entry.file));
+  for (const file of names) {
+    const name = readName(places.stem, file);
+    if (name?.kind !== "backup" || name.sidecar || listed.has(file)) continue;
+    const found = lookAt(engine, places, file);
+    if ("entry" in found) {
+      backups.push(found.entry);
+      stale ??= `${file} was not listed`;
+    } else if (found.why !== null) {
+      warnings.push(`${join(places.backups, file)} has the name of a backup but was left out: ${found.why}.`);
+    }
+  }
+  return {
+    backups,
+    restores: reading.index.restores,
+    setAside: listSetAside(places, names),
+    leftovers: [
+      ...names.filter((file) => isTemporaryOf(places, file)).map((file) => join(places.backups, file)),
+      ...listFolder(places.folder)
+        .filter((file) => isTemporaryOf(places, file))
+        .map((file) => join(places.folder, file)),
+    ],
+    warnings,
+    stale,
+    damaged: reading.problem?.kind === "damaged",
+  };
+}
+
+function listFolder(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort();
+  } catch (error) {
+    if (hasCode(error) && error.code === "ENOENT") return [];
+    return named(`listing ${folder}`, () => {
+      throw error;
+    });
+  }
+}
+
+/** The file was replaced after the index was last written, by a launch that was cut off: no cause for alarm. */
+const REPLACED = "it is another copy than the one listed";
+
+/** Why an entry cannot stand as it is, by `stat` and the checksum file alone; null when it can. */
+function disagreement(places: Places, entry: IndexEntry): string | null {
+  const unfit = unfitName(places.backups, entry.file);
+  if (unfit) return unfit;
+  const path = join(places.backups, entry.file);
+  const checksums = readChecksums(path);
+  const known = checksums.length === 0 || entry.sha256 === null || checksums.includes(entry.sha256);
+  if (!known || checksums.length > 1 || (checksums.length === 1 && entry.sha256 === null)) return REPLACED;
+  if (lstatSync(path).size !== entry.size) return "its size is not the one listed";
+  return null;
+}
+
+/** An unlisted file with the name of a backup: what it says of itself, or why it is left alone. */
+function lookAt(engine: Engine, places: Places, file: string): { entry: IndexEntry } | { why: string | null } {
+  const unfit = unfitName(places.backups, file);
+  if (unfit) return { why: unfit };
+  const path = join(places.backups, file);
+  try {
+    const { verdict, self } = inspect(engine, path, {
+      check: "none",
+      scope: "alone",
+      scratch: temporaryIn(places.backups, places, "look"),
+    });
+    if (verdict.kind === "corrupt") return { why: `it is damaged: ${verdict.problems[0]}` };
+    if (verdict.kind === "impossible") return { why: verdict.reason };
+    const row = self?.backup;
+    if (!row) return { why: "it is not a backup that Holdfast took" };
+    return {
+      entry: {
+        databaseId: row.databaseId,
+        databasePath: row.databasePath,
+        version: row.version,
+        file,
+        createdAt: row.createdAt,
+        sequence: row.sequence,
+        layout: row.layout,
+        reason: row.reason,
+        label: row.label,
+        size: lstatSync(path).size,
+        sha256: checksumOf(path),
+        verifiedAt: null,
+        content: row.content,
+        source: null,
+      },
+    };
+  } catch (error) {
+    return { why: messageOf(error) };
+  }
+}
+
+/** Two checksums stand beside a backup whose replacement was cut off: the bytes say which one holds. */
+function checksumOf(path: string): string | null {
+  const checksums = readChecksums(path);
+  if (checksums.length < 2) return checksums[0] ?? null;
+  const actual = sha256Of(path);
+  return checksums.find((checksum) => checksum === actual) ?? checksums[0] ?? null;
+}
+
+function listSetAside(places: Places, names: readonly string[]): SetAside[] {
+  const found = new Map<string, { kind: SetAsideKind; version: string | null; files: string[] }>();
+  for (const file of names) {
+    const name = readName(places.stem, file);
+    if (!name || name.kind === "backup") continue;
+    const main = name.sidecar ? file.replace(/-(wal|shm|journal)$/, "") : file;
+    const group = found.get(main) ?? { kind: name.kind, version: name.version, files: [] };
+    group.files.push(file);
+    found.set(main, group);
+  }
+  return [...found].map(([file, group]) => {
+    const stats = group.files.map((each) => statSync(join(places.backups, each), { throwIfNoEntry: false }));
+    return {
+      ...group,
+      file,
+      size: stats.reduce((sum, stat) => sum + (stat?.size ?? 0), 0),
+      at: new Date(Math.max(0, ...stats.map((stat) => stat?.ctimeMs ?? 0))).toISOString(),
+    };
+  });
+}

@@ -1,0 +1,312 @@
+/**
+ * Taking a backup, in a child process: copy, compare, describe, check, and only then the name.
+ *
+ *   clear temporaries and surplus → enough space? → copy from one snapshot → same content as the standing
+ *   backup? then done → write the row → full check → checksum → [index lock] sidecars of the name aside →
+ *   checksum file (old and new) → rename → checksum file (new) → index → surplus removed
+ *
+ * A backup that stands is replaced in one rename by a copy that has passed its check, or not at all.
+ */
+import { lstatSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
+import { isAbsent, livingSidecars, observeFiles, SIDECARS } from "../database/files.ts";
+import { inspect } from "../database/integrity.ts";
+import { fingerprint } from "../database/layout.ts";
+import { discard } from "../database/look.ts";
+import type { Engine } from "../database/open.ts";
+import { contentDigestOf, headerOf, sha256Of } from "../database/read-raw.ts";
+import { copySnapshot } from "../database/snapshot.ts";
+import { type BackupReason, type BackupRow, writeBackupRow } from "../database/stamp.ts";
+import { HoldfastError, messageOf, toHoldfastError } from "../errors.ts";
+import { backupName, numberedNames, type Places, quarantineName, temporaryIn } from "../places.ts";
+import {
+  createPrivateFolder,
+  type FileIdentity,
+  removeDurably,
+  replaceFile,
+  sameIdentity,
+  syncFile,
+} from "../platform/atomic-file.ts";
+import type { Progress } from "../platform/child.ts";
+import { requireSpace } from "../platform/free-space.ts";
+import { checksumFileOf, readChecksums, writeChecksums } from "./checksum-file.ts";
+import { byRecency } from "./choose.ts";
+import { type Index, type IndexEntry, readIndex, setIndexAside, withIndexLock, writeIndex } from "./index-file.ts";
+import { applyRetention } from "./retention.ts";
+import { freeName, trimQuarantine } from "./set-aside.ts";
+import { surveyBackups } from "./survey.ts";
+import { verifyBackup } from "./verify.ts";
+
+export interface BackupOrder {
+  /** False: only the index and the retention are seen to, and no copy is taken. */
+  readonly copy: boolean;
+  readonly places: Places;
+  /** The id for a database that has no stamp yet. */
+  readonly databaseId: string;
+  readonly runningVersion: string | null;
+  readonly reason: BackupReason;
+  readonly retention: number;
+  readonly quarantineRetention: number;
+  readonly now: string;
+  /** The launch lock is held alone: nobody writes meanwhile. */
+  readonly exclusive: boolean;
+}
+
+export interface Retired {
+  readonly file: string;
+  readonly reason: string;
+}
+
+export interface BackupOutcome {
+  /** `unchanged`: the standing backup holds the same content already. `none`: no copy was ordered. */
+  readonly result: "taken" | "unchanged" | "none";
+  /** The backup that now holds the content. */
+  readonly entry: IndexEntry | null;
+  readonly retired: readonly Retired[];
+  readonly warnings: readonly string[];
+}
+
+export async function takeBackup(
+  engine: Engine,
+  order: BackupOrder,
+  onProgress: (progress: Progress) => void,
+): Promise<BackupOutcome> {
+  const { places } = order;
+  const temporary = temporaryIn(places.backups, places, "backup");
+  const scratch = temporaryIn(places.backups, places, "look");
+  try {
+    createPrivateFolder(places.backups);
+    const upkeep = await keepIndex(engine, order);
+    if (!order.copy) return { ...upkeep, result: "none", entry: null };
+    const unchanged = copiedAlready(places, upkeep.own);
+    if (unchanged) return { ...upkeep, result: "unchanged", entry: unchanged };
+
+    requireSpace(places.backups, sizeOfDatabase(places.database));
+    const { source } = await copySnapshot(engine, places.database, temporary, {
+      exclusive: order.exclusive,
+      onPages: (done, total) => onProgress({ done, total }),
+    });
+    const content = `sha256:${contentDigestOf(temporary)}`;
+    const self = inspect(engine, temporary, { check: "none", scope: "alone", scratch }).self;
+    const version = self?.stamp?.appVersion ?? null;
+    const standing = upkeep.own.filter((entry) => entry.version === version).sort(byRecency)[0];
+    if (standing && standing.content === content && standing.verifiedAt !== null) {
+      discard(temporary);
+      await withIndexLock(engine.openPlain, places, () => replaceEntry(places, { ...standing, source }));
+      return { ...upkeep, result: "unchanged", entry: standing };
+    }
+
+    const row: BackupRow = {
+      databaseId: self?.stamp?.databaseId ?? order.databaseId,
+      databasePath: places.database,
+      version,
+      layout: fingerprint(self?.ledger ?? []),
+      sequence: Math.max(0, ...upkeep.own.map((entry) => entry.sequence)) + 1,
+      createdAt: order.now,
+      reason: order.reason,
+      label: null,
+      content,
+      journalMode: headerOf(temporary).journalMode,
+      fileMode: statSync(places.database).mode & 0o777,
+    };
+    describeCopy(engine, temporary, row);
+    requireSound(engine, temporary, places);
+    const sha256 = sha256Of(temporary);
+    syncFile(temporary);
+    const taken = await withIndexLock(engine.openPlain, places, () => publish(order, temporary, row, sha256, source));
+    const after = await keepIndex(engine, order);
+    return { result: "taken", entry: taken, retired: [...upkeep.retired, ...after.retired], warnings: upkeep.warnings };
+  } catch (error) {
+    discard(temporary);
+    throw asBackupFailure(error, places);
+  }
+}
+
+interface Upkeep {
+  /** The backups of this database, after the surplus went. */
+  readonly own: readonly IndexEntry[];
+  readonly retired: readonly Retired[];
+  readonly warnings: readonly string[];
+}
+
+/** Holds the index against the files, verifies what was found unlisted, and removes what is beyond retention. */
+async function keepIndex(engine: Engine, order: BackupOrder): Promise<Upkeep> {
+  const { places, databaseId, retention, runningVersion } = order;
+  return await withIndexLock(engine.openPlain, places, () => {
+    const survey = surveyBackups(engine, places);
+    const warnings = [...survey.warnings];
+    const entries = survey.backups.flatMap((entry) => {
+      if (entry.databaseId !== databaseId || entry.verifiedAt !== null) return [entry];
+      const verified = verifyBackup(engine, places, entry);
+      if (verified.ok) return [{ ...entry, sha256: verified.sha256, verifiedAt: order.now }];
+      const aside = freeName(places.backups, quarantineName(places.stem, order.now));
+      replaceFile(join(places.backups, entry.file), aside);
+      removeDurably(checksumFileOf(join(places.backups, entry.file)));
+      warnings.push(`The backup ${entry.file} was set aside as ${basename(aside)}: ${verified.reason}.`);
+      return [];
+    });
+    const judged = applyRetention(
+      entries.filter((entry) => entry.databaseId === databaseId),
+      retention,
+      runningVersion,
+    );
+    const surplus = judged.filter((each) => !each.keep);
+    const kept = entries.filter((entry) => !surplus.some((each) => each.entry === entry));
+    if (survey.stale !== null || surplus.length > 0 || kept.length !== survey.backups.length) {
+      if (survey.damaged) setIndexAside(places);
+      removeSurplus(
+        places,
+        { entries: kept, restores: survey.restores },
+        surplus.map((each) => each.entry.file),
+      );
+    }
+    const trimmed = trimQuarantine(places, survey.setAside, order.quarantineRetention);
+    return {
+      own: kept.filter((entry) => entry.databaseId === databaseId),
+      retired: [...surplus.map((each) => ({ file: each.entry.file, reason: each.reason })), ...trimmed],
+      warnings,
+    };
+  });
+}
+
+/** The index first, so that it never names what is gone; on a full disk the files first, to make room for it. */
+function removeSurplus(places: Places, index: Index, files: readonly string[]): void {
+  const removeFiles = () => {
+    for (const file of files) {
+      removeDurably(join(places.backups, file));
+      removeDurably(checksumFileOf(join(places.backups, file)));
+    }
+  };
+  try {
+    writeIndex(places, index);
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || error.code !== "DISK_FULL" || files.length === 0) throw error;
+    removeFiles();
+    writeIndex(places, index);
+  }
+  removeFiles();
+}
+
+/** The backup that was taken from exactly this file: then there is nothing to copy, told by `stat` alone. */
+function copiedAlready(places: Places, own: readonly IndexEntry[]): IndexEntry | undefined {
+  const files = observeFiles(places.database);
+  if (isAbsent(files) || livingSidecars(files).length > 0) return undefined;
+  return own.find(
+    (entry) => entry.source !== null && entry.verifiedAt !== null && sameIdentity(entry.source, files.main),
+  );
+}
+
+function sizeOfDatabase(path: string): number {
+  const files = observeFiles(path);
+  return Number(files.main?.size ?? 0) + Number(files.sidecars["-wal"]?.size ?? 0);
+}
+
+/** Out of WAL mode, so that the file is whole without sidecars, and with its own row. */
+function describeCopy(engine: Engine, copy: string, row: BackupRow): void {
+  const db = engine.open(copy, "readwrite");
+  try {
+    db.pragma("locking_mode = EXCLUSIVE");
+    db.pragma("journal_mode = DELETE");
+    db.pragma("synchronous = FULL");
+    db.transaction(() => writeBackupRow(db, row))();
+  } finally {
+    db.close();
+  }
+}
+
+function requireSound(engine: Engine, copy: string, places: Places): void {
+  const { database, backups } = places;
+  const { verdict } = inspect(engine, copy, {
+    check: "full",
+    scope: "alone",
+    scratch: temporaryIn(backups, places, "look"),
+  });
+  if (verdict.kind === "sound") return;
+  throw new HoldfastError({
+    code: "BACKUP_FAILED",
+    message: `The copy of ${database} failed its check and was thrown away: ${verdict.kind === "corrupt" ? verdict.problems[0] : verdict.reason}.`,
+    hint: "The database itself may be damaged: start the application again, and it is checked before it opens.",
+    details: { database },
+  });
+}
+
+/** Gives the checked copy its name and enters it. Runs under the index lock. */
+function publish(
+  order: BackupOrder,
+  temporary: string,
+  row: BackupRow,
+  sha256: string,
+  source: FileIdentity | null,
+): IndexEntry {
+  const { places, now } = order;
+  const { index } = readIndex(places);
+  const { file, replaces } = nameFor(places, index, row);
+  const path = join(places.backups, file);
+  setSidecarsAside(places, path, now);
+  const before = replaces ? [...readChecksums(path), ...(replaces.sha256 === null ? [] : [replaces.sha256])] : [];
+  writeChecksums(path, [...new Set([sha256, ...before])], places);
+  replaceFile(temporary, path);
+  if (before.length > 0) writeChecksums(path, [sha256], places);
+  const { databaseId, databasePath, version, sequence, createdAt, layout, reason, label, content } = row;
+  const entry: IndexEntry = {
+    databaseId,
+    databasePath,
+    version,
+    file,
+    createdAt,
+    sequence,
+    layout,
+    reason,
+    label,
+    size: lstatSync(path).size,
+    sha256,
+    verifiedAt: now,
+    content,
+    source,
+  };
+  writeIndex(places, { ...index, entries: [...index.entries.filter((each) => each.file !== file), entry] });
+  return entry;
+}
+
+/** The version's own name; the next number where a file that is not this database's has taken it. */
+function nameFor(places: Places, index: Index, row: BackupRow): { file: string; replaces: IndexEntry | null } {
+  for (const file of numberedNames(backupName(places.stem, row.version))) {
+    const listed = index.entries.find((entry) => entry.file === file);
+    if (listed && listed.databaseId === row.databaseId && listed.version === row.version && listed.label === null) {
+      return { file, replaces: listed };
+    }
+    const taken = lstatSync(join(places.backups, file), { throwIfNoEntry: false }) !== undefined;
+    if (!listed && !taken) return { file, replaces: null };
+  }
+  throw new Error("unreachable: there is no last number");
+}
+
+/** A viewer may have left a WAL beside the old copy: SQLite would replay it into the new one. */
+function setSidecarsAside(places: Places, path: string, now: string): void {
+  const sidecars = SIDECARS.filter((ending) => lstatSync(path + ending, { throwIfNoEntry: false }) !== undefined);
+  if (sidecars.length === 0) return;
+  const aside = freeName(places.backups, quarantineName(places.stem, now));
+  for (const ending of sidecars) replaceFile(path + ending, aside + ending);
+}
+
+function replaceEntry(places: Places, entry: IndexEntry): void {
+  const { index } = readIndex(places);
+  const entries = index.entries.map((each) =>
+    each.file === entry.file && each.sequence === entry.sequence ? entry : each,
+  );
+  writeIndex(places, { ...index, entries });
+}
+
+function asBackupFailure(error: unknown, places: Places): HoldfastError {
+  const known = toHoldfastError(error, `backing up ${places.database} to ${places.backups}`);
+  if (known) return known;
+  return new HoldfastError(
+    {
+      code: "BACKUP_FAILED",
+      message: `${places.database} could not be backed up: ${messageOf(error)}`,
+      hint: "The database is in order; look at the backup folder and start the application again.",
+      details: { folder: places.backups },
+    },
+    { cause: error },
+  );
+}

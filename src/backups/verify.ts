@@ -1,0 +1,84 @@
+/** Whether a backup is what it says: a regular file, the bytes of its checksum, sound pages, its own row. */
+import { lstatSync } from "node:fs";
+import { join } from "node:path";
+import { type Inspection, inspect } from "../database/integrity.ts";
+import type { Layout } from "../database/layout.ts";
+import type { Engine } from "../database/open.ts";
+import { sha256Of } from "../database/read-raw.ts";
+import { messageOf } from "../errors.ts";
+import { type Places, temporaryIn } from "../places.ts";
+import { usability } from "./choose.ts";
+import { type IndexEntry, isPlainName } from "./index-file.ts";
+
+export type Verification =
+  | { readonly ok: true; readonly sha256: string; readonly inspection: Inspection }
+  | { readonly ok: false; readonly reason: string };
+
+export function verifyBackup(
+  engine: Engine,
+  places: Places,
+  entry: Pick<IndexEntry, "file" | "sha256" | "databaseId">,
+  onBytes?: (done: number) => void,
+): Verification {
+  const refused = (reason: string): Verification => ({ ok: false, reason });
+  try {
+    const folder = places.backups;
+    const unfit = unfitName(folder, entry.file);
+    if (unfit) return refused(unfit);
+    const path = join(folder, entry.file);
+    const sha256 = sha256Of(path, onBytes);
+    if (entry.sha256 !== null && sha256 !== entry.sha256) return refused("its bytes do not match its checksum");
+    const inspection = inspect(engine, path, {
+      check: "full",
+      scope: "alone",
+      scratch: temporaryIn(folder, places, "look"),
+    });
+    const { verdict, self } = inspection;
+    if (verdict.kind === "corrupt") return refused(`it is corrupt: ${verdict.problems[0]}`);
+    if (verdict.kind === "impossible") return refused(`it could not be checked: ${verdict.reason}`);
+    if (!self?.backup) return refused("it does not say that it is a backup");
+    if (self.backup.databaseId !== entry.databaseId) return refused("it belongs to another database");
+    return { ok: true, sha256, inspection };
+  } catch (error) {
+    return refused(messageOf(error));
+  }
+}
+
+export interface VerifyOrder {
+  readonly places: Places;
+  readonly entry: IndexEntry;
+  /** The app that is to open it; null where a migrator of its own knows what fits. */
+  readonly app: { readonly layout: Layout; readonly version: string } | null;
+}
+
+/** A backup that does not fit the app is turned down by its ledger, before all of its bytes are read. */
+export function verifyForRestore(engine: Engine, order: VerifyOrder): Verification {
+  const { places, entry, app } = order;
+  const folder = places.backups;
+  if (app && unfitName(folder, entry.file) === null) {
+    try {
+      const path = join(folder, entry.file);
+      const { self } = inspect(engine, path, {
+        check: "none",
+        scope: "alone",
+        scratch: temporaryIn(folder, places, "look"),
+      });
+      const { usable, relation } = usability(self?.ledger ?? [], app.layout, app.version);
+      if (!usable)
+        return { ok: false, reason: `its layout is ${relation === "ahead" ? "ahead of" : "another than"} this app's` };
+    } catch (error) {
+      return { ok: false, reason: messageOf(error) };
+    }
+  }
+  return verifyBackup(engine, places, entry);
+}
+
+/** Why `file` must not even be opened, or null. Links and devices could lead anywhere. */
+export function unfitName(folder: string, file: string): string | null {
+  if (!isPlainName(file)) return "its name is not a plain file name";
+  const found = lstatSync(join(folder, file), { throwIfNoEntry: false });
+  if (!found) return "the file is gone";
+  if (found.isSymbolicLink()) return "it is a link";
+  if (!found.isFile()) return "it is not a regular file";
+  return null;
+}

@@ -1,0 +1,95 @@
+/**
+ * Looking at the live database without changing it, in a child process. Closing a read-write connection would
+ * checkpoint a log for good, and opening one beside a hot journal rolls it back; so nothing is opened for
+ * writing here, and what a journal would do is tried on a copy.
+ */
+import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { HoldfastError, isCorruption, named, toHoldfastError } from "../errors.ts";
+import { copyDurably, sameIdentity } from "../platform/atomic-file.ts";
+import { requireSpace } from "../platform/free-space.ts";
+import { livingSidecars, observeFiles } from "./files.ts";
+import { type Inspection, type InspectOptions, inspect } from "./integrity.ts";
+import { discard } from "./look.ts";
+import type { Engine } from "./open.ts";
+import { headerOf } from "./read-raw.ts";
+
+export interface ExamineOrder extends InspectOptions {
+  readonly path: string;
+}
+
+export function examine(engine: Engine, order: ExamineOrder): Inspection {
+  const { path, scope } = order;
+  const living = livingSidecars(observeFiles(path));
+  const alone = { ...order, scope: "alone" } as const;
+  if (scope === "alone") return whileStill(path, () => inspect(engine, path, alone));
+  if (living.includes("-journal") && isHot(`${path}-journal`)) return examineRolledBack(engine, order);
+  if (living.length === 0 && headerOf(path).journalMode === "wal")
+    return whileStill(path, () => inspect(engine, path, alone));
+  return inspect(engine, path, order);
+}
+
+const ATTEMPTS = 3;
+
+/** Reads without locks are right only when nobody wrote meanwhile. */
+function whileStill(path: string, look: () => Inspection): Inspection {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const before = observeFiles(path);
+    const seen = look();
+    const after = observeFiles(path);
+    if (sameIdentity(before.main, after.main) && sameIdentity(before.sidecars["-wal"], after.sidecars["-wal"]))
+      return seen;
+  }
+  throw new HoldfastError({
+    code: "DB_IN_USE",
+    message: `${path} was written by another program while it was examined.`,
+    hint: "Close the other program that has the database open, then start again.",
+    details: { path },
+  });
+}
+
+/** The database as it will be once SQLite has rolled its journal back: tried on a copy. */
+function examineRolledBack(engine: Engine, order: ExamineOrder): Inspection {
+  const { path, scratch, check } = order;
+  const copy = `${scratch}-copy`;
+  try {
+    named(`copying ${path} to look at it`, () => {
+      requireSpace(dirname(scratch), statSync(path).size);
+      copyDurably(path, copy);
+      copyDurably(`${path}-journal`, `${copy}-journal`);
+    });
+    rollBack(engine, copy);
+    return inspect(engine, copy, { check, scope: "alone", scratch });
+  } finally {
+    discard(copy);
+  }
+}
+
+/** SQLite rolls a hot journal back when the database is first read: https://sqlite.org/atomiccommit.html#_rollback */
+function rollBack(engine: Engine, copy: string): void {
+  try {
+    const db = engine.open(copy, "readwrite");
+    try {
+      db.prepare("SELECT count(*) FROM sqlite_schema").get();
+    } finally {
+      db.close();
+    }
+  } catch (error) {
+    if (!isCorruption(error)) throw toHoldfastError(error, `rolling back a copy of ${copy}`) ?? error;
+  }
+}
+
+/** A journal that a commit has invalidated begins with zeros: https://sqlite.org/fileformat2.html#the_rollback_journal */
+function isHot(journal: string): boolean {
+  const magic = Buffer.from("d9d505f920a163d7", "hex");
+  return named(`reading ${journal}`, () => {
+    const fd = openSync(journal, "r");
+    try {
+      const bytes = Buffer.alloc(magic.length);
+      readSync(fd, bytes, 0, bytes.length, 0);
+      return bytes.equals(magic);
+    } finally {
+      closeSync(fd);
+    }
+  });
+}

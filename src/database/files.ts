@@ -1,0 +1,87 @@
+/**
+ * A database and its sidecars as one: they are looked at, moved and removed together or not at all.
+ * Nothing here opens the main file; `stat` is the only call that is safe in a process that has it open.
+ */
+import { lstatSync, readlinkSync, realpathSync, statSync } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
+import { HoldfastError, hasCode, named } from "../errors.ts";
+import { type FileIdentity, identify } from "../platform/atomic-file.ts";
+
+/** https://sqlite.org/tempfiles.html; `-shm` holds nothing of its own, the other two hold content. */
+export const SIDECARS = ["-wal", "-journal", "-shm"] as const;
+export type Sidecar = (typeof SIDECARS)[number];
+
+export interface DatabaseFiles {
+  readonly path: string;
+  /** Null when there is no such file. */
+  readonly main: FileIdentity | null;
+  /** Those that exist. */
+  readonly sidecars: Readonly<Partial<Record<Sidecar, FileIdentity>>>;
+}
+
+export function observeFiles(path: string): DatabaseFiles {
+  return named(`looking at ${path}`, () => {
+    const sidecars: Partial<Record<Sidecar, FileIdentity>> = {};
+    for (const ending of SIDECARS) {
+      const found = identify(path + ending);
+      if (found) sidecars[ending] = found;
+    }
+    return { path, main: identifyRegular(path), sidecars };
+  });
+}
+
+function identifyRegular(path: string): FileIdentity | null {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found && !found.isFile()) {
+    throw new HoldfastError({
+      code: "IO_FAILED",
+      message: `${path} is ${found.isDirectory() ? "a folder" : "not a regular file"}, not a database file.`,
+      hint: "Set db-path to the database file itself.",
+      details: { path },
+    });
+  }
+  return found ? identify(path) : null;
+}
+
+/** Missing and zero bytes are the same to an application: there is nothing in it. */
+export function isAbsent(files: DatabaseFiles): boolean {
+  return files.main === null || files.main.size === "0";
+}
+
+/** Sidecars with content of their own: what SQLite would read together with the main file. */
+export function livingSidecars(files: DatabaseFiles): readonly Sidecar[] {
+  return (["-wal", "-journal"] as const).filter((ending) => {
+    const sidecar = files.sidecars[ending];
+    return sidecar !== undefined && sidecar.size !== "0";
+  });
+}
+
+export function presentSidecars(files: DatabaseFiles): readonly Sidecar[] {
+  return SIDECARS.filter((ending) => files.sidecars[ending] !== undefined);
+}
+
+/**
+ * The path with links resolved, also when the last part does not exist yet (a link that dangles is followed
+ * to where the file would be made). SQLite resolves links as well; its sidecars stand beside the real file.
+ */
+export function realPath(path: string): string {
+  let at = resolve(path);
+  for (let hops = 0; hops < 40; hops++) {
+    try {
+      return realpathSync.native(at);
+    } catch (error) {
+      if (!hasCode(error) || (error.code !== "ENOENT" && error.code !== "ENOTDIR")) {
+        return named(`resolving ${path}`, () => {
+          throw error;
+        });
+      }
+    }
+    const link = lstatSync(at, { throwIfNoEntry: false });
+    if (!link?.isSymbolicLink()) {
+      const parent = dirname(at);
+      return parent === at ? at : resolve(realPath(parent), basename(at));
+    }
+    at = resolve(dirname(at), readlinkSync(at));
+  }
+  return at;
+}

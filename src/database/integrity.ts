@@ -1,0 +1,152 @@
+/**
+ * The full integrity check and what its outcome means. Only damage of the file is corruption; rows that
+ * break the application's own constraints are its data, and what this process cannot read is unjudged.
+ */
+import { hasCode, isCorruption, messageOf, toHoldfastError } from "../errors.ts";
+import { lookAlone, lookWhole } from "./look.ts";
+import type { Connection, Engine } from "./open.ts";
+import { type Header, headerOf } from "./read-raw.ts";
+import { describe, type SelfDescription } from "./stamp.ts";
+
+export type Verdict =
+  | { readonly kind: "sound"; readonly warnings: readonly string[] }
+  | { readonly kind: "corrupt"; readonly problems: readonly string[] }
+  /** The check cannot judge: a function, a collation, a newer SQLite or a key is needed that is not here. */
+  | { readonly kind: "impossible"; readonly reason: string };
+
+export interface Inspection {
+  readonly verdict: Verdict;
+  /** Null where the file is too damaged to say. */
+  readonly self: SelfDescription | null;
+  readonly journalMode: "wal" | "delete";
+}
+
+/** How many findings are worth keeping; the verdict does not hang on it. */
+const FINDINGS_KEPT = 100;
+
+/**
+ * Rows of `PRAGMA integrity_check` about the application's data, and about full-text and spatial indexes,
+ * which their own `rebuild` command restores from the data (https://sqlite.org/fts5.html, 6.10). The wording
+ * is that of `integrityCheck` and of the `xIntegrity` methods in SQLite's source, 3.54.
+ */
+const DATA_ROW =
+  /^(NULL value in |non-\w+ value in |NUMERIC value in |TEXT value in |CHECK constraint failed in |index .+ stores an imprecise floating-point value |(malformed|unable to validate the) inverted index for FTS\d+ table |In RTree )/;
+
+const DAMAGE_ROW =
+  /(^\*\*\* in database |^(Tree|Freelist|List of tree roots|Page|Pointer map|Main freelist)\b|page \d+|btreeInitPage|invalid page number|2nd reference|free space|freelist|out of order|cell |^wrong # of entries in index |missing from index |values differ from index |not at end-of-record|^non-unique entry in index |not in PRIMARY KEY order|database disk image is malformed)/i;
+
+/** What is known of a file before SQLite judges it. */
+interface Subject {
+  readonly path: string;
+  readonly header: Header;
+  /** Opened by the application's own opener. */
+  readonly custom: boolean;
+  /** The SQLite that looks at it, as `sqlite_version()` says. */
+  readonly sqlite: string;
+}
+
+/** Checks all of an open database. What is neither judged nor corruption (busy, I/O, …) is thrown. */
+function checkAll(db: Connection, subject: Subject): Verdict {
+  const warnings: string[] = [];
+  const problems: string[] = [];
+  const strange: string[] = [];
+  try {
+    const rows = db.prepare("PRAGMA integrity_check(2147483647)").pluck().iterate() as IterableIterator<string>;
+    for (const row of rows) {
+      if (row === "ok") continue;
+      const kind = DATA_ROW.test(row) ? warnings : DAMAGE_ROW.test(row) ? problems : strange;
+      if (kind.length < FINDINGS_KEPT) kind.push(row);
+      if (problems.length >= FINDINGS_KEPT) break;
+    }
+  } catch (error) {
+    return judge(error, subject);
+  }
+  if (problems.length > 0) return { kind: "corrupt", problems };
+  if (strange[0] !== undefined) {
+    return {
+      kind: "impossible",
+      reason: `the check reports what this version of Holdfast does not know: ${strange[0]}`,
+    };
+  }
+  return { kind: "sound", warnings: [...warnings, ...foreignKeyWarnings(db)] };
+}
+
+/** Violated foreign keys are the application's data. A declaration that cannot be checked is worth a word too. */
+function foreignKeyWarnings(db: Connection): string[] {
+  const counts = new Map<string, number>();
+  try {
+    for (const row of db.prepare("PRAGMA foreign_key_check").iterate() as IterableIterator<{
+      table: string;
+      parent: string;
+    }>) {
+      const key = `${row.table} → ${row.parent}`;
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+    }
+  } catch (error) {
+    if (isCorruption(error) || toHoldfastError(error, "checking foreign keys")) throw error;
+    return [`foreign keys could not be checked: ${messageOf(error)}`];
+  }
+  return [...counts].map(([key, count]) => `${count} row${count === 1 ? "" : "s"} without a parent: ${key}`);
+}
+
+/** What an error says of the file while it is opened, described or checked. */
+function judge(error: unknown, subject: Subject): Verdict {
+  const { header, custom, sqlite, path } = subject;
+  if (isCorruption(error)) {
+    if (custom && hasCode(error) && error.code === "SQLITE_NOTADB") {
+      return { kind: "impossible", reason: "the application's opener cannot read it: a wrong key, or another format" };
+    }
+    const newer = header.writtenBy > versionNumber(sqlite);
+    if (newer && /malformed database schema|not a database/.test(messageOf(error))) {
+      const writer = versionText(header.writtenBy);
+      return { kind: "impossible", reason: `SQLite ${writer} wrote it and this is ${sqlite}: ${messageOf(error)}` };
+    }
+    return { kind: "corrupt", problems: [messageOf(error)] };
+  }
+  const known = toHoldfastError(error, `checking ${path}`);
+  if (known) throw known;
+  return { kind: "impossible", reason: messageOf(error) };
+}
+
+/** 3054001 for 3.54.1, as header bytes 96–99 hold it. */
+function versionNumber(text: string): number {
+  const [major = 0, minor = 0, patch = 0] = text.split(".").map(Number);
+  return major * 1_000_000 + minor * 1000 + patch;
+}
+
+function versionText(number: number): string {
+  return `${Math.floor(number / 1_000_000)}.${Math.floor(number / 1000) % 1000}.${number % 1000}`;
+}
+
+export interface InspectOptions {
+  /** `full` reads every page; `none` reads only what the database says of itself. */
+  readonly check: "full" | "none";
+  /** `alone`: the main file without its sidecars, which must stand still meanwhile. */
+  readonly scope: "whole" | "alone";
+  /** A free name in the same folder, for a look that leaves nothing behind. */
+  readonly scratch: string;
+}
+
+/** Looks at one database, read-only, with or without its sidecars. For child processes: it reads the file raw. */
+export function inspect(engine: Engine, path: string, options: InspectOptions): Inspection {
+  const { check, scope, scratch } = options;
+  const header = headerOf(path);
+  const { journalMode } = header;
+  if (!header.isSqlite && !engine.custom) {
+    return { verdict: { kind: "corrupt", problems: ["file is not a database"] }, self: null, journalMode };
+  }
+  let subject: Subject = { path, header, custom: engine.custom, sqlite: "0.0.0" };
+  let self: SelfDescription | null = null;
+  const look = (db: Connection): Verdict => {
+    subject = { ...subject, sqlite: db.prepare("SELECT sqlite_version()").pluck().get() as string };
+    self = describe(db);
+    return check === "full" ? checkAll(db, subject) : { kind: "sound", warnings: [] };
+  };
+  try {
+    const verdict =
+      scope === "alone" ? lookAlone(engine, path, { journalMode, scratch }, look) : lookWhole(engine, path, look);
+    return { verdict, self, journalMode };
+  } catch (error) {
+    return { verdict: judge(error, subject), self, journalMode };
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * Reading a database without leaving anything behind.
+ *
+ * Even a read-only connection makes `-wal` and `-shm` beside a database in WAL mode and cannot remove them, and
+ * reads whatever sidecars stand there. So a main file is looked at under a second name, a hard link that has no
+ * sidecars of its own; where links do not exist, as a copy; on a read-only medium, in memory.
+ */
+import { linkSync, readFileSync, rmSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { HoldfastError, hasCode, named } from "../errors.ts";
+import { copyDurably } from "../platform/atomic-file.ts";
+import { requireSpace } from "../platform/free-space.ts";
+import { observeFiles, presentSidecars, SIDECARS } from "./files.ts";
+import type { Connection, Engine } from "./open.ts";
+
+export interface LookOptions {
+  readonly journalMode: "wal" | "delete";
+  /** A free name in the same folder. */
+  readonly scratch: string;
+}
+
+/** Runs `look` on the main file alone, whatever stands beside it. The file must stand still meanwhile. */
+export function lookAlone<T>(engine: Engine, path: string, options: LookOptions, look: (db: Connection) => T): T {
+  const { journalMode, scratch } = options;
+  if (journalMode === "delete" && presentSidecars(observeFiles(path)).length === 0) {
+    return withConnection(engine.open(path, "readonly"), look);
+  }
+  try {
+    const place = giveSecondName(path, scratch);
+    return withConnection(place === null ? openInMemory(engine, path) : engine.open(place, "readonly"), look);
+  } finally {
+    discard(scratch);
+  }
+}
+
+/** Runs `look` on a database with its sidecars, as any reader would see it. */
+export function lookWhole<T>(engine: Engine, path: string, look: (db: Connection) => T): T {
+  return withConnection(engine.open(path, "readonly"), look);
+}
+
+function withConnection<T>(db: Connection, look: (db: Connection) => T): T {
+  try {
+    return look(db);
+  } finally {
+    db.close();
+  }
+}
+
+/** @returns null where nothing can be written */
+function giveSecondName(path: string, scratch: string): string | null {
+  try {
+    linkSync(path, scratch);
+  } catch (error) {
+    if (hasCode(error) && READ_ONLY.has(error.code)) return null;
+    named(`copying ${path} to look at it`, () => {
+      requireSpace(dirname(scratch), statSync(path).size);
+      copyDurably(path, scratch);
+    });
+  }
+  return scratch;
+}
+
+const READ_ONLY = new Set(["EROFS", "EACCES"]);
+
+/** Removes a temporary database with whatever SQLite left beside it. */
+export function discard(temporary: string): void {
+  for (const ending of ["", ...SIDECARS]) rmSync(temporary + ending, { force: true });
+}
+
+/** What a buffer may hold, and what an application may be expected to have to spare. */
+const MEMORY_LIMIT = 1 << 30;
+
+/**
+ * A database in WAL mode on a medium that cannot be written: SQLite would need to make its sidecars there
+ * (https://sqlite.org/wal.html#read_only_databases). It is read into memory, with the mode in its header changed.
+ */
+export function openInMemory(engine: Engine, path: string): Connection {
+  return named(`reading ${path}`, () => {
+    const { size } = statSync(path);
+    if (size > MEMORY_LIMIT) {
+      throw new HoldfastError({
+        code: "DB_READ_ONLY",
+        message: `${path} is in WAL mode on a read-only medium, and too large (${size} bytes) to be read into memory.`,
+        hint: 'Copy it to a medium that can be written, or set "PRAGMA journal_mode=DELETE" before it is put on this one.',
+        details: { path, size },
+      });
+    }
+    const bytes = readFileSync(path);
+    bytes.fill(1, 18, 20);
+    return engine.openBytes(bytes);
+  });
+}

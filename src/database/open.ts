@@ -1,0 +1,79 @@
+/**
+ * The one place that loads better-sqlite3 and opens files with it. It is a peer dependency: two copies of
+ * SQLite in one process would each drop the other's POSIX locks (https://sqlite.org/howtocorrupt.html, 2.2.1).
+ */
+import type Database from "better-sqlite3";
+import { HoldfastError } from "../errors.ts";
+
+export type Connection = Database.Database;
+
+/** Neither makes a file that is missing. */
+export type OpenMode = "readwrite" | "readonly";
+
+/**
+ * What a module named by the `opener` option exports as `open`: it returns a better-sqlite3 compatible
+ * connection with everything the file needs: key, functions, collations. It runs in the application and in
+ * Holdfast's child process alike.
+ */
+export type Opener = (path: string, mode: OpenMode) => Connection;
+
+export interface Engine {
+  /** Opens by SQLite's own means, whatever opener the application brings: for Holdfast's lock files. */
+  openPlain(path: string, options?: { timeout?: number; readonly?: boolean }): Connection;
+  /** Opens the bytes of a database read-only in memory. */
+  openBytes(bytes: Buffer): Connection;
+  open(path: string, mode: OpenMode, options?: { timeout?: number }): Connection;
+  /** True when the application brings its own opener: then a file need not look like SQLite's from outside. */
+  readonly custom: boolean;
+}
+
+/** The lowest Node release that better-sqlite3 13 and `await using` run on; 20 crashes while loading it. */
+const LOWEST_NODE = [22, 15] as const;
+
+export function checkRuntime(version: string = process.versions.node): void {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  if (major > LOWEST_NODE[0] || (major === LOWEST_NODE[0] && minor >= LOWEST_NODE[1])) return;
+  throw new HoldfastError({
+    code: "UNSUPPORTED_RUNTIME",
+    message: `Holdfast needs Node.js ${LOWEST_NODE.join(".")} or later; this is ${version}.`,
+    hint: `Install Node.js ${LOWEST_NODE[0]} or later and start again; nothing was touched.`,
+    details: { needed: `>=${LOWEST_NODE.join(".")}`, found: version },
+  });
+}
+
+let loaded: Promise<typeof Database> | undefined;
+
+async function load(): Promise<typeof Database> {
+  checkRuntime();
+  loaded ??= import("better-sqlite3").then((module) => module.default);
+  return await loaded;
+}
+
+/** @param openerUrl URL of the application's own opener module */
+export async function loadEngine(openerUrl?: string): Promise<Engine> {
+  const Sqlite = await load();
+  const opener = openerUrl === undefined ? undefined : await loadOpener(openerUrl);
+  return {
+    custom: opener !== undefined,
+    openPlain: (path, options) => new Sqlite(path, options),
+    openBytes: (bytes) => new Sqlite(bytes, { readonly: true }),
+    open(path, mode, options) {
+      const readonly = mode === "readonly";
+      if (!opener) return new Sqlite(path, { readonly, fileMustExist: true, ...options });
+      const db = opener(path, mode);
+      if (options?.timeout !== undefined) db.pragma(`busy_timeout = ${options.timeout}`);
+      return db;
+    },
+  };
+}
+
+async function loadOpener(url: string): Promise<Opener> {
+  const module = (await import(url)) as { open?: unknown };
+  if (typeof module.open === "function") return module.open as Opener;
+  throw new HoldfastError({
+    code: "SETTINGS_INVALID",
+    message: `The opener module ${url} exports no function "open".`,
+    hint: 'Export `function open(path, mode)` from it; mode is "readwrite" or "readonly".',
+    details: { opener: url },
+  });
+}

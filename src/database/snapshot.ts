@@ -1,0 +1,112 @@
+/**
+ * A consistent copy of a live database, taken by SQLite's backup API in a child process.
+ *
+ * In WAL mode one read transaction is held for the whole copy: writers go on beside it, and none of them can
+ * make the copy start over. In a rollback-journal mode a held read lock would block the application's
+ * commits, so the copy goes in short steps that let go in between; another connection's commit makes SQLite
+ * start over (https://sqlite.org/c3ref/backup_finish.html), which is tried a bounded number of times.
+ */
+import { setTimeout as pause } from "node:timers/promises";
+import { HoldfastError } from "../errors.ts";
+import { createPrivateFile, type FileIdentity, sameIdentity } from "../platform/atomic-file.ts";
+import { isAbsent, livingSidecars, observeFiles } from "./files.ts";
+import type { Connection, Engine } from "./open.ts";
+
+export interface CopyOptions {
+  /** Nobody else can write: the lock is held alone, and the copy need not let go. */
+  readonly exclusive: boolean;
+  readonly onPages?: (done: number, total: number) => void;
+}
+
+export interface Snapshot {
+  /** The main file's identity when it alone was the content copied and its clock can tell a later write; else null. */
+  readonly source: FileIdentity | null;
+}
+
+const PAGES_A_STEP = 2048;
+const PAGES_A_SHORT_STEP = 128;
+const RESTARTS = 20;
+
+/** Copies `from`, with its sidecars, to the new file `to`. The copy inherits the journal mode in its header. */
+export async function copySnapshot(engine: Engine, from: string, to: string, options: CopyOptions): Promise<Snapshot> {
+  createPrivateFile(to);
+  const db = engine.open(from, "readonly");
+  try {
+    await passTick(from);
+    const before = observeFiles(from);
+    const hold = options.exclusive || db.pragma("journal_mode", { simple: true }) === "wal";
+    if (hold) {
+      db.exec("BEGIN");
+      db.prepare("SELECT count(*) FROM sqlite_schema").get();
+    }
+    const begun = observeFiles(from);
+    const still = sameIdentity(before.main, begun.main) && livingSidecars(begun).length === 0 && !isAbsent(begun);
+    await (hold ? copyHeld(db, to, options) : copyInSteps(db, from, to, options));
+    return { source: still && begun.main && canTellLaterWrites(begun.main) ? begun.main : null };
+  } finally {
+    db.close();
+  }
+}
+
+async function copyHeld(db: Connection, to: string, options: CopyOptions): Promise<void> {
+  await db.backup(to, {
+    progress({ totalPages, remainingPages }) {
+      options.onPages?.(totalPages - remainingPages, totalPages);
+      return PAGES_A_STEP;
+    },
+  });
+}
+
+async function copyInSteps(db: Connection, from: string, to: string, options: CopyOptions): Promise<void> {
+  let last = Number.POSITIVE_INFINITY;
+  let restarts = 0;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await db.backup(to, {
+        progress({ totalPages, remainingPages }) {
+          if (remainingPages > last) restarts++;
+          last = remainingPages;
+          if (restarts > RESTARTS) throw starved(from);
+          options.onPages?.(totalPages - remainingPages, totalPages);
+          return PAGES_A_SHORT_STEP;
+        },
+      });
+      return;
+    } catch (error) {
+      const busy = /^SQLITE_(BUSY|LOCKED)/.test(String((error as { code?: unknown }).code));
+      if (!busy) throw error;
+      if (attempt > RESTARTS) throw starved(from);
+      await pause(50 * attempt);
+    }
+  }
+}
+
+function starved(from: string): HoldfastError {
+  return new HoldfastError({
+    code: "BACKUP_FAILED",
+    message: `${from} was written so often that no consistent copy could be taken.`,
+    hint: "Let the application use WAL mode (PRAGMA journal_mode=WAL), in which a copy never waits for writers.",
+    details: { restarts: RESTARTS },
+  });
+}
+
+/**
+ * A write that follows within the same tick of the file system's clock would leave the same times behind. A
+ * time without a fraction is taken for FAT's, which has ticks of two seconds.
+ */
+function tickLeft(file: FileIdentity): number {
+  const mtime = BigInt(file.mtime);
+  const tick = mtime % 1_000_000_000n === 0n ? 2000 : 20;
+  return tick - (Date.now() - Number(mtime / 1_000_000n));
+}
+
+function canTellLaterWrites(file: FileIdentity): boolean {
+  return tickLeft(file) < 0;
+}
+
+/** A short tick is waited for, so that the next launch sees by `stat` that nothing changed. */
+async function passTick(path: string): Promise<void> {
+  const { main } = observeFiles(path);
+  const left = main ? tickLeft(main) : 0;
+  if (left > 0 && left <= 20) await pause(left + 1);
+}

@@ -1,0 +1,234 @@
+/**
+ * Replacing the database by another file, so that at every instant the next launch finds the whole old one or
+ * the whole new one, and never a sidecar beside a file it does not belong to.
+ *
+ *   (staged file checked, flushed, its folder flushed)
+ *   → write the intent → give the old one and its sidecars their second names → unlink the old sidecars
+ *   → rename the staged file over the path → remove the intent
+ *
+ * Each step is flushed before the next begins, and each can be done twice: any later launch completes a swap
+ * whose intent it finds, provided the files are still those that the intent names.
+ */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { parse, stringify } from "smol-toml";
+import * as v from "valibot";
+import { HoldfastError, hasCode, messageOf, named } from "../errors.ts";
+import { type Places, temporaryIn } from "../places.ts";
+import {
+  type FileIdentity,
+  identify,
+  removeDurably,
+  replaceFile,
+  sameIdentity,
+  secondName,
+  syncFolder,
+  writeAtomically,
+} from "../platform/atomic-file.ts";
+import { isAbsent, observeFiles, presentSidecars, SIDECARS } from "./files.ts";
+import type { Engine } from "./open.ts";
+
+const identity = v.object({ ino: v.string(), size: v.string(), mtime: v.string() });
+
+const intentSchema = v.object({
+  database: v.string(),
+  staged: v.string(),
+  staged_identity: identity,
+  old_identity: v.optional(identity),
+  /** Where the old files get their second names; absent where nothing has to be kept. */
+  aside: v.optional(v.string()),
+  sidecars: v.optional(v.array(v.object({ ending: v.picklist(SIDECARS), identity })), []),
+});
+
+type Intent = v.InferOutput<typeof intentSchema>;
+
+/** Copies a file durably under a new name: in a child process, since it may be the live database. */
+export type CopyFile = (from: string, to: string) => Promise<void>;
+
+export interface SwapOrder {
+  readonly places: Places;
+  /** The replacement: checked, flushed, beside the database. */
+  readonly staged: string;
+  /** The new name of the old database; its sidecars get matching ones. Null: it holds nothing to keep. */
+  readonly aside: string | null;
+}
+
+export async function swap(order: SwapOrder, copy: CopyFile): Promise<void> {
+  const { places, staged, aside } = order;
+  const old = observeFiles(places.database);
+  const stagedIdentity = identify(staged);
+  if (!stagedIdentity) throw new Error(`${staged} is gone`);
+  const intent: Intent = {
+    database: places.database,
+    staged,
+    staged_identity: stagedIdentity,
+    ...(old.main ? { old_identity: old.main } : {}),
+    ...(aside === null ? {} : { aside }),
+    sidecars: presentSidecars(old).map((ending) => ({ ending, identity: old.sidecars[ending] as FileIdentity })),
+  };
+  const file = freeIntentFile(places);
+  await named(`swapping ${places.database}`, async () => {
+    syncFolder(places.folder);
+    writeAtomically(file, HEAD + stringify(intent), temporaryIn(dirname(file), places, "intent"));
+    try {
+      await keepOld(intent, places, copy);
+    } catch (error) {
+      // Nothing was replaced yet: a full disk must not leave a swap that every later launch fails to complete.
+      undo(intent, file);
+      throw error;
+    }
+    replaceOld(intent, file);
+  });
+}
+
+function undo(intent: Intent, file: string): void {
+  if (intent.aside !== undefined) {
+    for (const ending of ["", ...intent.sidecars.map((each) => each.ending)]) removeDurably(intent.aside + ending);
+  }
+  removeDurably(file);
+}
+
+const HEAD =
+  "# A swap of the database that is under way. The next launch completes it: do not edit or delete this file.\n";
+
+async function keepOld(intent: Intent, places: Places, copy: CopyFile): Promise<void> {
+  const { database, aside } = intent;
+  if (aside === undefined) return;
+  if (intent.old_identity) await keepUnder(database, aside, places, copy);
+  for (const { ending } of intent.sidecars) await keepUnder(database + ending, aside + ending, places, copy);
+  syncFolder(dirname(aside));
+}
+
+function replaceOld(intent: Intent, file: string): void {
+  for (const { ending } of intent.sidecars) removeDurably(intent.database + ending);
+  replaceFile(intent.staged, intent.database);
+  removeDurably(file);
+}
+
+/** A name that is there already was given by the run that was cut off: it was free when the intent was written. */
+async function keepUnder(from: string, to: string, places: Places, copy: CopyFile): Promise<void> {
+  if (existsSync(to) || !existsSync(from)) return;
+  await secondName(from, to, async () => {
+    const temporary = temporaryIn(dirname(to), places, "backup");
+    await copy(from, temporary);
+    replaceFile(temporary, to);
+  });
+}
+
+function alreadyRenamed(intent: Intent): boolean {
+  return !existsSync(intent.staged) && sameIdentity(identify(intent.database), intent.staged_identity);
+}
+
+export type SwapState =
+  | { readonly kind: "resumable"; readonly database: string; readonly aside: string | null }
+  | { readonly kind: "broken"; readonly file: string; readonly differences: readonly string[] };
+
+/** The swap of this database that an earlier launch left unfinished, if any. */
+export function unfinishedSwap(places: Places): SwapState | null {
+  const found = findIntent(places);
+  if (!found) return null;
+  if ("why" in found) return { kind: "broken", file: found.file, differences: [found.why] };
+  const differences = alreadyRenamed(found.intent) ? [] : differencesFrom(found.intent);
+  if (differences.length > 0) return { kind: "broken", file: found.file, differences };
+  return { kind: "resumable", database: found.intent.database, aside: found.intent.aside ?? null };
+}
+
+/** Completes it. Only for a state that is `resumable`. */
+export async function finishSwap(places: Places, copy: CopyFile): Promise<void> {
+  const found = findIntent(places);
+  if (!found || "why" in found) return;
+  const { intent, file } = found;
+  await named(`completing the swap of ${places.database}`, async () => {
+    if (alreadyRenamed(intent)) return removeDurably(file);
+    await keepOld(intent, places, copy);
+    replaceOld(intent, file);
+  });
+}
+
+function differencesFrom(intent: Intent): string[] {
+  const differences: string[] = [];
+  const compare = (file: string, expected: FileIdentity | undefined) => {
+    const actual = identify(file);
+    if (sameIdentity(actual, expected)) return;
+    differences.push(
+      `${file} ${actual ? (expected ? "is another file than the one named" : "was not there") : "is gone"}`,
+    );
+  };
+  compare(intent.staged, intent.staged_identity);
+  compare(intent.database, intent.old_identity);
+  for (const ending of presentSidecars(observeFiles(intent.database))) {
+    compare(intent.database + ending, intent.sidecars.find((each) => each.ending === ending)?.identity);
+  }
+  for (const { ending } of intent.sidecars) {
+    const kept = intent.aside !== undefined && existsSync(intent.aside + ending);
+    if (!existsSync(intent.database + ending) && !kept) differences.push(`${intent.database + ending} is gone`);
+  }
+  return differences;
+}
+
+/** Intents carry the stem only; where two databases share a folder and a stem, the one inside tells whose it is. */
+function findIntent(places: Places): { file: string; intent: Intent } | { file: string; why: string } | null {
+  for (const file of intentFiles(places)) {
+    let intent: Intent;
+    try {
+      intent = v.parse(intentSchema, parse(readFileSync(file, "utf8")));
+    } catch (error) {
+      if (hasCode(error) && error.code === "ENOENT") continue;
+      return { file, why: `${file} cannot be read: ${messageOf(error).split("\n")[0]}` };
+    }
+    if (intent.database !== places.database) continue;
+    const inside =
+      dirname(intent.staged) === places.folder &&
+      (intent.aside === undefined || dirname(intent.aside) === places.backups);
+    return inside ? { file, intent } : { file, why: `${file} names files outside the folders of this database` };
+  }
+  return null;
+}
+
+function intentFiles(places: Places): string[] {
+  const name = basename(places.intent, ".toml");
+  try {
+    return readdirSync(places.backups)
+      .filter((file) => file.startsWith(name) && /^(-\d+)?\.toml$/.test(file.slice(name.length)))
+      .map((file) => join(places.backups, file));
+  } catch (error) {
+    if (hasCode(error) && (error.code === "ENOENT" || error.code === "ENOTDIR")) return [];
+    throw error;
+  }
+}
+
+function freeIntentFile(places: Places): string {
+  const taken = new Set(intentFiles(places));
+  let file = places.intent;
+  for (let n = 2; taken.has(file); n++) file = places.intent.replace(/\.toml$/, `-${n}.toml`);
+  return file;
+}
+
+/**
+ * Brings a sound database into one file: its WAL checkpointed and WAL mode left, which needs it alone.
+ *
+ * @throws DB_IN_USE when another program has it open; nothing was changed then
+ */
+export function settle(engine: Engine, path: string): void {
+  if (isAbsent(observeFiles(path))) return;
+  named(`closing the log of ${path}`, () => {
+    const db = engine.open(path, "readwrite", { timeout: 1000 });
+    try {
+      // The checkpoint reports busy in its row, not as an error: https://sqlite.org/pragma.html#pragma_wal_checkpoint
+      const [row] = db.pragma("wal_checkpoint(TRUNCATE)") as { busy: number }[];
+      const mode = row?.busy === 0 ? db.pragma("journal_mode = DELETE", { simple: true }) : "busy";
+      if (mode !== "delete") throw heldByAnother(path);
+    } finally {
+      db.close();
+    }
+  });
+}
+
+function heldByAnother(path: string): HoldfastError {
+  return new HoldfastError({
+    code: "DB_IN_USE",
+    message: `${path} is open in another program, so it cannot be replaced.`,
+    hint: "Close the other program that has the database open, then start again.",
+    details: { path },
+  });
+}

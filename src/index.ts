@@ -1,0 +1,16 @@
+export type { LayoutRelation, LayoutStep } from "./database/layout.ts";
+export type { MigrationInput } from "./database/migrations.ts";
+export type { Connection, Opener } from "./database/open.ts";
+export { type ErrorCode, type ErrorDetails, HoldfastError, type Refusal } from "./errors.ts";
+export { type Guarded, type GuardOptions, guard, plan } from "./guard.ts";
+export type { NamedLayout } from "./launch/context.ts";
+export type {
+  ActionName,
+  ActionReport,
+  BackupReport,
+  Found,
+  FoundState,
+  LaunchReport,
+  ProgressEvent,
+} from "./report.ts";
+export type { SettingsInput } from "./settings.ts";

@@ -1,0 +1,394 @@
+/**
+ * The rules: what a launch does next, given what it knows. No file is touched here and no clock is read; the
+ * first rule that matches wins, and each decision carries its reason.
+ */
+import { gt, valid } from "semver";
+import { byRecency, isDeclaredCompatible, ownBackups } from "../backups/choose.ts";
+import type { IndexEntry } from "../backups/index-file.ts";
+import { isAbsent, livingSidecars, presentSidecars } from "../database/files.ts";
+import { fingerprint, firstDifference } from "../database/layout.ts";
+import type { SelfDescription } from "../database/stamp.ts";
+import type { Refusal } from "../errors.ts";
+import type { Settings } from "../settings.ts";
+import { databaseIdOf, type Facts, relationOf, stampOf } from "./facts.ts";
+
+export type Cause = "corruption" | "downgrade" | "missing";
+
+/** Something to do before the launch can end. */
+export type Action =
+  | { readonly do: "wait"; readonly reason: string }
+  | { readonly do: "finish-swap"; readonly reason: string }
+  | {
+      readonly do: "examine";
+      readonly scope: "whole" | "alone";
+      readonly check: "full" | "none";
+      readonly reason: string;
+    }
+  | { readonly do: "quarantine-sidecars"; readonly reason: string }
+  | { readonly do: "verify"; readonly backup: IndexEntry; readonly reason: string }
+  | { readonly do: "restore"; readonly backup: IndexEntry; readonly cause: Cause; readonly reason: string }
+  | { readonly do: "create"; readonly reason: string }
+  | { readonly do: "restore-point"; readonly reason: string }
+  | { readonly do: "migrate"; readonly reason: string }
+  | { readonly do: "stamp"; readonly reason: string };
+
+export type Decision =
+  | Action
+  | { readonly do: "open"; readonly reason: string }
+  | { readonly do: "refuse"; readonly refusal: Refusal };
+
+export type Rules = Pick<Settings, "backupRetention" | "onCorruption" | "onMissing" | "onDowngrade" | "lockTimeout">;
+
+export function decide(facts: Facts, rules: Rules): Decision {
+  return (
+    whoElse(facts, rules) ??
+    unfinished(facts) ??
+    besideAnApp(facts, rules) ??
+    strayOrAbsent(facts, rules) ??
+    integrity(facts, rules) ??
+    layout(facts, rules) ?? { do: "open", reason: "everything is in order" }
+  );
+}
+
+type Rule = Decision | undefined;
+
+const refuse = (refusal: Refusal): Decision => ({ do: "refuse", refusal });
+
+/** Another launch, or an application that runs while this launch needs the database alone. */
+function whoElse(facts: Facts, rules: Rules): Rule {
+  if (facts.lock !== "taken") return undefined;
+  if (!facts.waited) return { do: "wait", reason: "another launch is under way" };
+  return refuse({
+    code: "DB_LOCKED",
+    message: `Another launch has held ${facts.files.path} for ${rules.lockTimeout / 1000} s.`,
+    hint: "Wait until the other launch has finished, or raise db-lock-timeout, then start again.",
+    details: { path: facts.files.path, waitedMs: rules.lockTimeout },
+  });
+}
+
+function unfinished(facts: Facts): Rule {
+  const { intent, files, lock, app } = facts;
+  if (!intent) return undefined;
+  if (lock === "shared") return needsItAlone(facts, "a swap was interrupted and must be completed");
+  if (intent.kind === "broken") {
+    return refuse({
+      code: "SWAP_INTERRUPTED",
+      message: `A swap of ${files.path} was interrupted, and the files are no longer those that it names: ${intent.differences.join("; ")}.`,
+      hint: `Nothing was touched. Make sure that ${files.path} is the database you want, then remove the record of the swap: rm "${intent.file}"`,
+      details: { path: files.path, intent: intent.file, differences: intent.differences },
+    });
+  }
+  if (app.readonly) return cannotReadonly(facts, "a swap was interrupted and must be completed");
+  return { do: "finish-swap", reason: "an earlier launch was cut off while it replaced the database" };
+}
+
+/** Beside a running application only a database that needs nothing is opened. */
+function besideAnApp(facts: Facts, rules: Rules): Rule {
+  if (facts.lock !== "shared" || facts.app.readonly) return undefined;
+  if (isAbsent(facts.files)) return needsItAlone(facts, "the database is missing");
+  if (facts.whole === null) return undefined;
+  if (facts.whole.verdict.kind !== "sound") return needsItAlone(facts, "the database cannot be read as it is");
+  const next = layout(facts, rules);
+  if (next) return needsItAlone(facts, "reason" in next ? next.reason : next.refusal.message);
+  return { do: "open", reason: "another process has it open, and nothing has to be done alone" };
+}
+
+function needsItAlone(facts: Facts, why: string): Decision {
+  if (!facts.waited) return { do: "wait", reason: `another process has the database open, and ${why}` };
+  return refuse({
+    code: "DB_IN_USE",
+    message: `${facts.files.path} is open in another process, and this launch needs it alone: ${why}.`,
+    hint: "Close the other window or process of the application, then start again.",
+    details: { path: facts.files.path, why },
+  });
+}
+
+/** Sidecars without their database, and a database that is not there. */
+function strayOrAbsent(facts: Facts, rules: Rules): Rule {
+  const { files, app } = facts;
+  if (!isAbsent(files)) return undefined;
+  if (app.readonly) {
+    return refuse({
+      code: "NOT_FOUND",
+      message: `There is no database at ${files.path}, and a read-only launch makes none.`,
+      hint: "Start the application once without readonly: true.",
+      details: { path: files.path },
+    });
+  }
+  const strays = presentSidecars(files);
+  if (strays.length > 0) {
+    const names = strays.map((ending) => `${files.path}${ending}`).join(", ");
+    return {
+      do: "quarantine-sidecars",
+      reason: `${names} ${strays.length === 1 ? "stands" : "stand"} beside no database`,
+    };
+  }
+  const own = candidates(facts);
+  if (own.length === 0) return { do: "create", reason: "there is no database and no backup of one" };
+  const what = files.main === null ? "the database is missing" : "the database has zero bytes";
+  if (rules.onMissing === "create") return { do: "create", reason: `${what}, and db-on-missing is "create"` };
+  if (rules.onMissing === "refuse") {
+    return refuse({
+      code: "NOT_FOUND",
+      message: `${files.path} ${files.main === null ? "is missing" : "has zero bytes"}, and ${own.length} backup${own.length === 1 ? "" : "s"} of it exist.`,
+      hint: 'Put the file back, or set db-on-missing to "restore" to bring the newest backup back.',
+      details: { path: files.path, backups: own.map((entry) => entry.file) },
+    });
+  }
+  return restore(facts, own, "missing", what);
+}
+
+/** Is the file sound, and are its sidecars its own? */
+function integrity(facts: Facts, rules: Rules): Rule {
+  const { whole, alone, files, app, lock } = facts;
+  const sidecars = livingSidecars(files);
+  if (!whole && lock === "shared") {
+    return { do: "examine", scope: "whole", check: "none", reason: "another process has it open and has checked it" };
+  }
+  if (!whole)
+    return { do: "examine", scope: "whole", check: "full", reason: "every page is read before the database opens" };
+  if (whole.verdict.kind === "impossible") return impossible(facts, whole.verdict.reason);
+
+  let problem = whole.verdict.kind === "corrupt" ? whole.verdict.problems[0] : undefined;
+  if (sidecars.length > 0 && lock !== "shared") {
+    const names = sidecars.map((ending) => files.path + ending).join(", ");
+    const alien = alone ? !isSameDatabase(alone.self, whole.self) : false;
+    const doubtful = whole.verdict.kind === "corrupt" || alien;
+    if (!alone) {
+      if (!doubtful)
+        return { do: "examine", scope: "alone", check: "none", reason: `${names} must belong to this database` };
+      return { do: "examine", scope: "alone", check: "full", reason: "the database may be sound without its sidecars" };
+    }
+    if (doubtful && !alone.checked) {
+      return { do: "examine", scope: "alone", check: "full", reason: `${names} may belong to another database` };
+    }
+    if (doubtful && alone.verdict.kind === "sound") {
+      if (app.readonly) return cannotReadonly(facts, `${names} must be set aside`);
+      return { do: "quarantine-sidecars", reason: `the database is sound without ${names}` };
+    }
+    if (alien) problem ??= `${names} belong to another database, and without them it is not sound`;
+  }
+  if (problem === undefined) return undefined;
+  const problems = whole.verdict.kind === "corrupt" ? whole.verdict.problems : [problem];
+  const what = `the database is corrupt (${problem})`;
+  if (rules.onCorruption === "refuse" || app.readonly) {
+    return refuse({
+      code: "DB_CORRUPT",
+      message: `${files.path} is corrupt: ${problem}.`,
+      hint: app.readonly
+        ? "Start without readonly: true to restore the newest backup."
+        : 'Nothing was touched. Set db-on-corruption to "restore" to bring the newest backup back; the corrupt file is kept.',
+      details: { path: files.path, problems },
+    });
+  }
+  return restore(facts, candidates(facts), "corruption", what);
+}
+
+/**
+ * Whether a database with its sidecars is still the one that its main file is. A foreign log that holds every
+ * page can turn one database wholly into another that is sound. A stamp, once written, never goes away; without
+ * one, a log that leaves none of the main file's tables is another database's. A row that says "backup" in the
+ * main file alone means that a copy was put in place by hand, and the log is from before.
+ */
+export function isSameDatabase(alone: SelfDescription | null, whole: SelfDescription | null): boolean {
+  if (!alone || !whole) return true;
+  if (alone.stamp && alone.stamp.databaseId !== whole.stamp?.databaseId) return false;
+  if (alone.backup && alone.backup.sequence !== whole.backup?.sequence) return false;
+  if (alone.stamp || alone.tables.length === 0) return true;
+  return alone.tables.some((table) => whole.tables.includes(table));
+}
+
+/** How the database's layout stands to the application's, and what follows. */
+function layout(facts: Facts, rules: Rules): Rule {
+  const { app, files } = facts;
+  const stamp = stampOf(facts);
+  const relation = relationOf(facts);
+
+  if (relation === "ahead" && isDeclaredCompatible(facts.layout, app.layout, app.version)) return undefined;
+  if (relation === "ahead" || relation === "diverged") {
+    if (stamp && valid(stamp.appVersion) && gt(stamp.appVersion, app.version))
+      return downgrade(facts, rules, stamp.appVersion);
+    return refuse(drift(facts));
+  }
+  if (relation === "behind") {
+    const pending = app.layout.slice(facts.layout.length).map((step) => step.name);
+    const what = `${pending.length} migration${pending.length === 1 ? " is" : "s are"} pending`;
+    if (app.readonly) return cannotReadonly(facts, what);
+    if (facts.unfit) {
+      const { name, why } = facts.unfit;
+      return refuse({
+        code: "MIGRATION_FAILED",
+        message: `The migration ${name} was not run: ${why}. Nothing was changed.`,
+        hint: 'Take the statement out of it, or let it begin with "-- holdfast: no-transaction".',
+        details: { path: files.path, migration: name, notApplied: pending },
+      });
+    }
+    if (rules.backupRetention > 0) {
+      if (!facts.restorePoint)
+        return { do: "restore-point", reason: `${what}; this is the last state under the old layout` };
+      if ("failed" in facts.restorePoint) return refuse(facts.restorePoint.failed);
+    }
+    return { do: "migrate", reason: what };
+  }
+  if (app.readonly) return undefined;
+  if (!stamp) return { do: "stamp", reason: "it has no stamp yet" };
+  if (stamp.appVersion !== app.version)
+    return { do: "stamp", reason: `version ${stamp.appVersion} becomes ${app.version}` };
+  if (stamp.layout !== fingerprint(app.layout)) return { do: "stamp", reason: "the stamp names another layout" };
+  if (facts.whole?.self?.backup) return { do: "stamp", reason: "a backup was put in place by hand" };
+  return undefined;
+}
+
+function downgrade(facts: Facts, rules: Rules, newer: string): Decision {
+  const { app, files } = facts;
+  const what = `version ${newer} changed the layout, and ${app.version} cannot read it`;
+  const details = { path: files.path, databaseVersion: newer, appVersion: app.version };
+  if (rules.onDowngrade === "refuse" || app.readonly) {
+    return refuse({
+      code: "DOWNGRADE_REFUSED",
+      message: `${files.path} was last used by version ${newer}, whose layout ${app.version} cannot read.`,
+      hint: `Start version ${newer} or later again${app.readonly ? "." : ', or set db-on-downgrade to "restore" to go back to the newest backup that fits.'}`,
+      details,
+    });
+  }
+  const next = nextCandidate(facts, candidates(facts));
+  if (next) return tryCandidate(facts, next, "downgrade", what);
+  return refuse({
+    code: "DOWNGRADE_WITHOUT_BACKUP",
+    message: `${files.path} was last used by version ${newer}, whose layout ${app.version} cannot read, and no backup fits ${app.version}. The database was not touched.${rejected(facts)}`,
+    hint: `Install version ${newer} or later again.`,
+    details: { ...details, rejected: rejections(facts) },
+  });
+}
+
+function drift(facts: Facts): Refusal {
+  const { files, app } = facts;
+  const stamp = stampOf(facts);
+  const difference = firstDifference(facts.layout, app.layout);
+  const extra = facts.layout[app.layout.length];
+  if (!difference) {
+    return {
+      code: "MIGRATION_DRIFT",
+      message: `${files.path} has the migration ${extra?.name} applied, which this application, at the same version, does not have.`,
+      hint: "Use the build that applied it, or bring the migration back. Nothing was touched.",
+      details: {
+        path: files.path,
+        migration: extra?.name,
+        applied: extra?.checksum,
+        expected: null,
+        stampVersion: stamp?.appVersion ?? null,
+      },
+    };
+  }
+  const { position, database, app: expected } = difference;
+  const edited = database.name === expected.name;
+  return {
+    code: "MIGRATION_DRIFT",
+    message: edited
+      ? `The migration ${database.name} was changed after it had been applied to ${files.path}: it was ${database.checksum} and is ${expected.checksum}.`
+      : `At place ${position + 1}, ${files.path} has the migration ${database.name} (${database.checksum}) applied where the application has ${expected.name} (${expected.checksum}).`,
+    hint: edited
+      ? "Put the migration back as it was released, and write the change as a new migration. Nothing was touched."
+      : "Migrations keep their names and their order once released; add new ones at the end. Nothing was touched.",
+    details: {
+      path: files.path,
+      migration: database.name,
+      applied: database.checksum,
+      expectedName: expected.name,
+      expected: expected.checksum,
+    },
+  };
+}
+
+/** The backups of this database, the newest first. */
+export function candidates(facts: Facts): readonly IndexEntry[] {
+  const own = ownBackups(facts.survey.backups, { id: databaseIdOf(facts), path: facts.files.path }, facts.othersAlive);
+  return [...own].sort(byRecency);
+}
+
+/** The first that has not failed its verification. */
+function nextCandidate(facts: Facts, own: readonly IndexEntry[]): IndexEntry | undefined {
+  return own.find((entry) => facts.verifications.get(entry.file)?.ok !== false);
+}
+
+function tryCandidate(facts: Facts, backup: IndexEntry, cause: Cause, what: string): Decision {
+  const verified = facts.verifications.get(backup.file);
+  if (!verified) return { do: "verify", backup, reason: `${what}; ${backup.file} is the newest backup left to try` };
+  return {
+    do: "restore",
+    backup,
+    cause,
+    reason: `${what}; ${backup.file} is the newest backup that fits and is sound`,
+  };
+}
+
+function restore(facts: Facts, own: readonly IndexEntry[], cause: "corruption" | "missing", what: string): Decision {
+  const { files } = facts;
+  const ids = new Set(own.map((entry) => entry.databaseId));
+  const found = own.map((entry) => entry.file);
+  const kept = cause === "corruption" ? " The corrupt file is still in place, as found." : "";
+  if (ids.size > 1) {
+    return refuse({
+      code: "NO_USABLE_BACKUP",
+      message: `${files.path} cannot be restored, because ${what} and its backups are of ${ids.size} different databases: ${found.join(", ")}.${kept}`,
+      hint: `Copy the one that is yours to ${files.path} and start again; nothing was touched.`,
+      details: { path: files.path, backups: found, databaseIds: [...ids] },
+    });
+  }
+  const next = nextCandidate(facts, own);
+  if (next) return tryCandidate(facts, next, cause, what);
+  return refuse({
+    code: "NO_USABLE_BACKUP",
+    message: `${files.path} cannot be restored: ${what}, and ${own.length === 0 ? "there is no backup of it" : `none of ${own.length} backup${own.length === 1 ? "" : "s"} is usable`}.${kept}${rejected(facts)}`,
+    hint:
+      own.length === 0
+        ? `Keep a copy of ${files.path} and put a backup of your own in its place. To begin with an empty database, move the file away.`
+        : "Nothing was touched. Keep a copy of the whole folder before you try anything else.",
+    details: { path: files.path, rejected: rejections(facts) },
+  });
+}
+
+function rejections(facts: Facts): { file: string; reason: string }[] {
+  return [...facts.verifications].flatMap(([file, each]) => (each.ok ? [] : [{ file, reason: each.reason }]));
+}
+
+function rejected(facts: Facts): string {
+  const all = rejections(facts).map(({ file, reason }) => `${file}: ${reason}`);
+  return all.length > 0 ? ` (${all.join("; ")})` : "";
+}
+
+function impossible(facts: Facts, reason: string): Decision {
+  return refuse({
+    code: "CHECK_IMPOSSIBLE",
+    message: `${facts.files.path} could not be checked: ${reason}. That is no sign of damage; nothing was touched.`,
+    hint: "Give Holdfast an opener that brings the functions, collations or key that the database needs, or use the newer SQLite that wrote it.",
+    details: { path: facts.files.path, reason },
+  });
+}
+
+function cannotReadonly(facts: Facts, what: string): Decision {
+  return refuse({
+    code: "DB_READ_ONLY",
+    message: `${facts.files.path} cannot be opened read-only as it is: ${what}.`,
+    hint: "Start the application once without readonly: true.",
+    details: { path: facts.files.path, why: what },
+  });
+}
+
+/** A backup behind the application: wanted, or why not. */
+export function decideBackup(
+  facts: Facts,
+  rules: Pick<Settings, "backupRetention" | "backupMinInterval">,
+): { readonly take: boolean; readonly reason: string } {
+  const skip = (reason: string) => ({ take: false, reason });
+  if (facts.app.readonly) return skip("the launch is read-only");
+  if (facts.lock === "shared") return skip("another process has the database open and keeps its backups");
+  if (rules.backupRetention === 0) return skip("db-backup-retention is 0");
+  const version = stampOf(facts)?.appVersion ?? facts.app.version;
+  const standing = candidates(facts).find((entry) => entry.version === version);
+  if (!standing) return { take: true, reason: `version ${version} has no backup yet` };
+  const age = Date.parse(facts.now) - Date.parse(standing.createdAt);
+  if (age >= 0 && age < rules.backupMinInterval)
+    return skip(`the last one is ${Math.round(age / 1000)} s old, less than db-backup-min-interval`);
+  return { take: true, reason: `where the content changed since the backup of ${standing.createdAt}` };
+}

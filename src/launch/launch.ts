@@ -1,0 +1,54 @@
+/** The launch: observe, decide, act, until the database may be opened or is refused. */
+import { isAbsent } from "../database/files.ts";
+import { HoldfastError } from "../errors.ts";
+import type { Found } from "../report.ts";
+import { act } from "./act.ts";
+import type { Context } from "./context.ts";
+import { candidates, type Decision, decide } from "./decide.ts";
+import { type Facts, relationOf, stampOf } from "./facts.ts";
+import { foresee } from "./foresee.ts";
+import { observe } from "./observe.ts";
+
+/** More steps than any launch takes; a launch that needs them is a fault of Holdfast's, and must not run for ever. */
+const STEPS = 100;
+
+/**
+ * @param onFound told what was found, before anything is changed
+ * @throws HoldfastError when the database is refused; nothing was touched then
+ */
+export async function launch(context: Context, onFound: (found: Found) => void): Promise<Facts> {
+  let facts = await observe(context, false);
+  let found = false;
+  for (let step = 0; step < STEPS; step++) {
+    const decision = decide(facts, context.settings);
+    if (!found && !LOOKING.has(decision.do)) {
+      onFound(describeFound(facts));
+      found = true;
+    }
+    if (decision.do === "open") return facts;
+    if (decision.do === "refuse") throw new HoldfastError(decision.refusal);
+    const next = context.dryRun ? await foresee(context, facts, decision) : await act(context, facts, decision);
+    if (next === null) return facts;
+    facts = next;
+  }
+  throw new Error("a launch came to no end");
+}
+
+/** Decisions that only add to what is known. */
+const LOOKING: ReadonlySet<Decision["do"]> = new Set(["wait", "examine", "verify"]);
+
+export function describeFound(facts: Facts): Found {
+  const { whole, alone, files } = facts;
+  if (isAbsent(files)) {
+    return { state: candidates(facts).length > 0 ? "missing" : "new", version: null, layout: "none" };
+  }
+  if (!whole || whole.verdict.kind === "impossible") return { state: "unknown", version: null, layout: "none" };
+  const soundAlone = alone?.checked === true && alone.verdict.kind === "sound";
+  if (whole.verdict.kind === "corrupt") {
+    const version = (soundAlone ? alone.self : whole.self)?.stamp?.appVersion ?? null;
+    return { state: soundAlone ? "healthy" : "corrupt", version, layout: "none" };
+  }
+  const stamp = stampOf(facts);
+  const bare = !stamp && facts.layout.length === 0;
+  return { state: "healthy", version: stamp?.appVersion ?? null, layout: bare ? "none" : relationOf(facts) };
+}

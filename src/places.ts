@@ -1,0 +1,102 @@
+/**
+ * Every name that Holdfast uses on disk, in one place, as pure functions of the database's path and the
+ * backup folder.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import { basename, dirname, join, parse } from "node:path";
+
+export interface Places {
+  /** The database, links resolved. */
+  readonly database: string;
+  readonly folder: string;
+  /** The database's file name without its ending; backups are named after it. */
+  readonly stem: string;
+  readonly backups: string;
+  readonly lock: string;
+  readonly index: string;
+  /** Guards writes to the index, which outlast the launch lock. */
+  readonly indexLock: string;
+  readonly intent: string;
+  /** What the names of this database's temporaries begin with, in any folder. */
+  readonly temporaryPrefix: string;
+}
+
+export function placesOf(database: string, backupDir: string | undefined): Places {
+  const folder = dirname(database);
+  const stem = parse(database).name;
+  const backups = backupDir ?? join(folder, "backups");
+  return {
+    database,
+    folder,
+    stem,
+    backups,
+    lock: join(folder, `.${distinctName(basename(database))}-lock.sqlite`),
+    index: join(backups, `.${stem}-db-index.toml`),
+    indexLock: join(backups, `.${stem}-db-index-lock.sqlite`),
+    intent: join(backups, `.${stem}-db-intent.toml`),
+    temporaryPrefix: `.${stem}-${createHash("sha256").update(database).digest("hex").slice(0, 8)}-`,
+  };
+}
+
+/**
+ * `library` for `library.sqlite`, but `library.db` for `library.db`: two databases that differ in their
+ * ending only, side by side, must not share a lock.
+ */
+function distinctName(file: string): string {
+  if (file.endsWith(".sqlite")) return file.slice(0, -".sqlite".length);
+  return file.includes(".") ? file : `${file}.`;
+}
+
+export type TemporaryPurpose = "backup" | "restore" | "look" | "create" | "index" | "intent" | "checksum" | "migrate";
+
+/** A new temporary name; it carries a mark of the database, so that a folder can be shared. */
+export function temporaryIn(folder: string, places: Places, purpose: TemporaryPurpose): string {
+  return join(folder, `${places.temporaryPrefix}${purpose}-${randomBytes(6).toString("hex")}.tmp`);
+}
+
+/** Whether `file` is a temporary of this database, or a sidecar of one. */
+export function isTemporaryOf(places: Places, file: string): boolean {
+  return (
+    file.startsWith(places.temporaryPrefix) &&
+    /^[a-z]+-[0-9a-f]{12}\.tmp(-copy)?(-wal|-shm|-journal)?$/.test(file.slice(places.temporaryPrefix.length))
+  );
+}
+
+/** `library-v1.2.0` or `library-unstamped`, without the ending. */
+export function backupName(stem: string, version: string | null): string {
+  return version === null ? `${stem}-unstamped` : `${stem}-v${version}`;
+}
+
+export function demotedName(stem: string, version: string | null): string {
+  return `${backupName(stem, version)}-demoted`;
+}
+
+/** @param now ISO 8601 in UTC; the name keeps seconds, in the basic form that every file system takes */
+export function quarantineName(stem: string, now: string): string {
+  return `${stem}-${now.replace(/\.\d+/, "").replaceAll(/[-:]/g, "")}-corrupt`;
+}
+
+/** `name.sqlite`, `name-2.sqlite`, `name-3.sqlite` … in the order in which they are tried. */
+export function* numberedNames(name: string): Generator<string> {
+  yield `${name}.sqlite`;
+  for (let n = 2; ; n++) yield `${name}-${n}.sqlite`;
+}
+
+export type SetAsideKind = "demoted" | "quarantined";
+
+/** What a file of the backup folder is, told by its name alone; its content has the last word. */
+export function readName(
+  stem: string,
+  file: string,
+): { kind: "backup" | SetAsideKind; version: string | null; sidecar: boolean } | null {
+  if (!file.startsWith(`${stem}-`)) return null;
+  const found = /^(?<name>.+)\.sqlite(?<sidecar>-wal|-shm|-journal)?$/.exec(file.slice(stem.length + 1));
+  const name = found?.groups?.name;
+  if (name === undefined) return null;
+  const sidecar = found?.groups?.sidecar !== undefined;
+  if (/^\d{8}T\d{6}Z-corrupt(-\d+)?$/.test(name)) return { kind: "quarantined", version: null, sidecar };
+  const versioned = /^(?:v(?<version>\d.*?)|unstamped)(?<demoted>-demoted)?(?:-\d+)?$/.exec(name);
+  if (!versioned) return null;
+  const version = versioned.groups?.version ?? null;
+  return { kind: versioned.groups?.demoted ? "demoted" : "backup", version, sidecar };
+}

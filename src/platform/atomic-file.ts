@@ -1,0 +1,151 @@
+/**
+ * Files that are whole or absent. A new file is created exclusively under a temporary name in the folder
+ * where it will live, written, flushed, renamed, and the folder flushed, so that no kill or power loss
+ * leaves half a file under a name that counts.
+ *
+ * A failed fsync is never retried: the kernel has marked the pages clean by then, and a second call would
+ * report a success that never happened (https://wiki.postgresql.org/wiki/Fsync_Errors). The file is thrown away.
+ */
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  fchmodSync,
+  constants as fs,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname } from "node:path";
+import { hasCode } from "../errors.ts";
+import { retryBusy } from "./retry-busy.ts";
+
+const PRIVATE_FILE = 0o600;
+const PRIVATE_FOLDER = 0o700;
+
+/** Makes a rename, link or unlink in `folder` durable. Windows has no such call; NTFS journals it. */
+export function syncFolder(folder: string): void {
+  if (process.platform === "win32") return;
+  const fd = openSync(folder, fs.O_RDONLY);
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Makes the content of `file` durable. Opened for writing, which Windows demands of a flush. */
+export function syncFile(file: string): void {
+  const fd = openSync(file, "r+");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** An empty file of our own, mode 0600 whatever the umask; throws EEXIST when the name is taken. */
+export function createPrivateFile(file: string): void {
+  const fd = openSync(file, "wx", PRIVATE_FILE);
+  try {
+    if (process.platform !== "win32") fchmodSync(fd, PRIVATE_FILE);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The folder and its parents; those that had to be made are mode 0700 whatever the umask, and durable. */
+export function createPrivateFolder(folder: string): void {
+  const first = mkdirSync(folder, { recursive: true, mode: PRIVATE_FOLDER });
+  if (first === undefined) return;
+  chmodSync(folder, PRIVATE_FOLDER);
+  for (let made = folder; made.length >= first.length; made = dirname(made)) syncFolder(dirname(made));
+}
+
+/** Writes `text` so that `file` holds either what it held before or all of the new text. */
+export function writeAtomically(file: string, text: string, temporary: string): void {
+  try {
+    const fd = openSync(temporary, "wx", PRIVATE_FILE);
+    try {
+      if (process.platform !== "win32") fchmodSync(fd, PRIVATE_FILE);
+      writeFileSync(fd, text);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    replaceFile(temporary, file);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** Renames a flushed file over `to`, durably. */
+export function replaceFile(from: string, to: string): void {
+  retryBusy(() => renameSync(from, to));
+  syncFolder(dirname(to));
+}
+
+/** Removes a file, durably; one that is gone already is no error, so that every step can be done twice. */
+export function removeDurably(file: string): void {
+  try {
+    retryBusy(() => unlinkSync(file));
+  } catch (error) {
+    if (!hasCode(error) || error.code !== "ENOENT") throw error;
+  }
+  syncFolder(dirname(file));
+}
+
+/**
+ * Gives `from` a second name, without ever overwriting: throws EEXIST when `to` is taken by another file.
+ * Where links do not exist (exFAT, some network shares) or the folder lies on another file system, the
+ * bytes are copied by `copy` and flushed.
+ */
+export async function secondName(
+  from: string,
+  to: string,
+  copy: (from: string, to: string) => Promise<void>,
+): Promise<void> {
+  try {
+    linkSync(from, to);
+  } catch (error) {
+    if (!hasCode(error) || !NO_LINKS.has(error.code)) throw error;
+    await copy(from, to);
+  }
+}
+
+const NO_LINKS = new Set(["EXDEV", "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EINVAL"]);
+
+/** A durable copy under a new name, as a reflink where the file system has them. */
+export function copyDurably(from: string, to: string): void {
+  try {
+    copyFileSync(from, to, fs.COPYFILE_EXCL | fs.COPYFILE_FICLONE);
+    if (process.platform !== "win32") chmodSync(to, PRIVATE_FILE);
+    syncFile(to);
+  } catch (error) {
+    if (!hasCode(error) || error.code !== "EEXIST") rmSync(to, { force: true });
+    throw error;
+  }
+}
+
+/** What tells one file from another, and one content from a later one, by `stat` alone. Strings, for TOML. */
+export interface FileIdentity {
+  readonly ino: string;
+  readonly size: string;
+  readonly mtime: string;
+}
+
+export function identify(file: string): FileIdentity | null {
+  const found = statSync(file, { bigint: true, throwIfNoEntry: false });
+  return found ? { ino: String(found.ino), size: String(found.size), mtime: String(found.mtimeNs) } : null;
+}
+
+export function sameIdentity(a: FileIdentity | null | undefined, b: FileIdentity | null | undefined): boolean {
+  return a?.ino === b?.ino && a?.size === b?.size && a?.mtime === b?.mtime;
+}

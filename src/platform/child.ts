@@ -1,0 +1,155 @@
+/**
+ * A child process that does what must not run in the application's own: reading a live database's file,
+ * checks that take long, copies. It can be killed at any moment, and it dies with its parent.
+ */
+import { type ChildProcess, fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { HoldfastError, hasCode, messageOf, type Refusal } from "../errors.ts";
+
+export interface Progress {
+  readonly done: number;
+  readonly total: number;
+}
+
+/** Sent to the child. */
+export interface Order {
+  readonly id: number;
+  readonly job: string;
+  readonly input: unknown;
+}
+
+/** An error as it crosses between processes. */
+export interface Told {
+  readonly refusal?: Refusal;
+  readonly message: string;
+  readonly code?: string;
+  readonly stack?: string | undefined;
+}
+
+/** Sent by the child. */
+export type Reply =
+  | { readonly id: number; readonly progress: Progress }
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly error: Told };
+
+interface Waiting {
+  readonly job: string;
+  readonly onProgress: ((progress: Progress) => void) | undefined;
+  resolve(result: unknown): void;
+  reject(error: unknown): void;
+}
+
+export class Child {
+  readonly #process: ChildProcess;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #onExit = (): boolean => this.#process.kill("SIGKILL");
+  #lastId = 0;
+  #ended: string | undefined;
+
+  /** @param args handed to the child on its command line */
+  constructor(worker: URL, args: readonly string[] = []) {
+    // Its standard input is a lifeline: nothing is ever written, and its end tells the child that we are gone.
+    this.#process = fork(fileURLToPath(worker), args, {
+      stdio: ["pipe", "ignore", "inherit", "ipc"],
+      serialization: "advanced",
+      execArgv: [],
+      env: { ...process.env, ELECTRON_RUN_AS_NODE: "1" },
+    });
+    this.#process.stdin?.on("error", () => {});
+    this.#process.on("message", (reply: Reply) => this.#hear(reply));
+    this.#process.on("error", (error) => this.#end(messageOf(error)));
+    this.#process.on("exit", (status, signal) => this.#end(signal ?? `exit status ${status}`));
+    process.once("exit", this.#onExit);
+  }
+
+  get alive(): boolean {
+    return this.#ended === undefined;
+  }
+
+  /** @throws what the job threw; IO_FAILED when the child died over it; the signal's reason when aborted */
+  async run<Result>(
+    job: string,
+    input: unknown,
+    options: { onProgress?: ((progress: Progress) => void) | undefined; signal?: AbortSignal | undefined } = {},
+  ): Promise<Result> {
+    const { onProgress, signal } = options;
+    signal?.throwIfAborted();
+    const stop = () => this.stop();
+    signal?.addEventListener("abort", stop, { once: true });
+    try {
+      return await new Promise<Result>((resolve, reject) => {
+        if (this.#ended !== undefined) throw lost(job, this.#ended);
+        const id = ++this.#lastId;
+        this.#waiting.set(id, { job, onProgress, resolve: (result) => resolve(result as Result), reject });
+        const order: Order = { id, job, input };
+        this.#process.send(order, (error) => {
+          if (error) this.#end(messageOf(error));
+        });
+      });
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      signal?.removeEventListener("abort", stop);
+    }
+  }
+
+  stop(): void {
+    this.#process.kill("SIGKILL");
+    this.#end("stopped");
+  }
+
+  /** Whether a running job keeps this process alive. */
+  hold(alive: boolean): void {
+    const method = alive ? "ref" : "unref";
+    this.#process[method]();
+    this.#process.channel?.[method]();
+    (this.#process.stdin as { ref?(): void; unref?(): void } | null)?.[method]?.();
+  }
+
+  #hear(reply: Reply): void {
+    const waiting = this.#waiting.get(reply.id);
+    if (!waiting) return;
+    if ("progress" in reply) {
+      waiting.onProgress?.(reply.progress);
+      return;
+    }
+    this.#waiting.delete(reply.id);
+    if ("error" in reply) waiting.reject(retell(reply.error));
+    else waiting.resolve(reply.result);
+  }
+
+  #end(why: string): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = why;
+    process.removeListener("exit", this.#onExit);
+    for (const waiting of this.#waiting.values()) waiting.reject(lost(waiting.job, why));
+    this.#waiting.clear();
+  }
+}
+
+/** A medium that fails under memory-mapping, or a want of memory, kills the child; that is no corruption. */
+function lost(job: string, why: string): HoldfastError {
+  return new HoldfastError({
+    code: "IO_FAILED",
+    message: `Holdfast's child process ended (${why}) before it had finished "${job}".`,
+    hint: "Start again; if it happens again, check the medium and the free memory.",
+    details: { job, why },
+  });
+}
+
+export function tell(error: unknown): Told {
+  return {
+    ...(error instanceof HoldfastError ? { refusal: error.toJSON() } : {}),
+    ...(hasCode(error) ? { code: error.code } : {}),
+    message: messageOf(error),
+    stack: error instanceof Error ? error.stack : undefined,
+  };
+}
+
+function retell(told: Told): Error {
+  if (told.refusal) return new HoldfastError(told.refusal);
+  const error = new Error(told.message);
+  if (told.stack !== undefined) error.stack = told.stack;
+  return told.code === undefined ? error : Object.assign(error, { code: told.code });
+}

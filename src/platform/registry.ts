@@ -1,0 +1,38 @@
+/**
+ * The databases that this process guards. A second launch of the same file in one process must not even touch
+ * it: closing a second descriptor of the lock or of the database would drop the first one's POSIX locks.
+ * It hangs on the global object, so that two copies of Holdfast in one process share it.
+ */
+import { statSync } from "node:fs";
+import { HoldfastError } from "../errors.ts";
+
+const KEY = Symbol.for("holdfast.guarded");
+
+function guarded(): Map<string, string | null> {
+  const home = globalThis as { [KEY]?: Map<string, string | null> };
+  home[KEY] ??= new Map();
+  return home[KEY];
+}
+
+/**
+ * Enters `path`, links resolved, or throws DB_IN_USE when it is there already, under this name or as a hard
+ * link.
+ *
+ * @returns the function that takes it out again
+ */
+export function register(path: string): () => void {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  const inode = found && found.ino !== 0n ? `${found.dev}:${found.ino}` : null;
+  for (const [known, knownInode] of guarded()) {
+    if (known === path || (inode !== null && inode === knownInode)) {
+      throw new HoldfastError({
+        code: "DB_IN_USE",
+        message: `This process has guarded ${known} already${known === path ? "" : `, and ${path} is the same file`}.`,
+        hint: "Use the connection that the first guard() returned, or close it before the next call.",
+        details: { path, guardedAs: known },
+      });
+    }
+  }
+  guarded().set(path, inode);
+  return () => guarded().delete(path);
+}

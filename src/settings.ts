@@ -1,0 +1,233 @@
+/**
+ * The settings: `db-` keys out of the application's TOML file, or the same in camelCase as an object. All of
+ * them are validated here, and every fault names the file, the key, the value and the fix.
+ */
+import { readFileSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { valid } from "semver";
+import { parse, TomlError } from "smol-toml";
+import * as v from "valibot";
+import type { MigrationInput } from "./database/migrations.ts";
+import { HoldfastError, hasCode, messageOf } from "./errors.ts";
+
+/** The settings as code passes them; each is documented in the README. Durations read `"10s"`, `"7d"`. */
+export interface SettingsInput {
+  readonly path: string;
+  readonly migrations?: string | false;
+  readonly appVersion?: string;
+  readonly backupRetention?: number;
+  readonly backupDir?: string;
+  readonly backupMode?: "background" | "blocking";
+  readonly backupMinInterval?: string;
+  readonly integrityCheck?: "auto" | "full";
+  readonly onCorruption?: "restore" | "refuse";
+  readonly onMissing?: "restore" | "create" | "refuse";
+  readonly onDowngrade?: "restore" | "refuse";
+  readonly quarantineRetention?: number;
+  readonly lockTimeout?: string;
+}
+
+/** The settings with every default filled in, paths absolute, durations in milliseconds. */
+export interface Settings {
+  /** Where they came from, for messages. */
+  readonly origin: string;
+  readonly path: string;
+  readonly migrations: string | false | readonly MigrationInput[];
+  readonly appVersion: string;
+  readonly backupRetention: number;
+  readonly backupDir: string | undefined;
+  readonly backupMode: "background" | "blocking";
+  readonly backupMinInterval: number;
+  readonly integrityCheck: "auto" | "full";
+  readonly onCorruption: "restore" | "refuse";
+  readonly onMissing: "restore" | "create" | "refuse";
+  readonly onDowngrade: "restore" | "refuse";
+  readonly quarantineRetention: number;
+  readonly lockTimeout: number;
+}
+
+const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+const nonEmpty = v.pipe(v.string("must be text in quotes"), v.trim(), v.minLength(1, "must not be empty"));
+const count = v.pipe(
+  v.number("must be a whole number"),
+  v.integer("must be a whole number"),
+  v.minValue(0, "must be 0 or more"),
+  v.maxValue(10_000, "must be 10000 or less"),
+);
+const duration = v.pipe(
+  v.string('must be a duration in quotes, as in "10s" or "7d"'),
+  v.regex(/^\d{1,6}(ms|s|m|h|d)$/, 'must be a duration, as in "500ms", "10s", "5m", "12h" or "7d"'),
+  v.transform(
+    (text) => Number.parseInt(text, 10) * MILLISECONDS[text.replace(/^\d+/, "") as keyof typeof MILLISECONDS],
+  ),
+);
+const choice = <const Options extends readonly string[]>(options: Options) =>
+  v.picklist(options, `must be ${options.map((each) => `"${each}"`).join(" or ")}`);
+
+/** Key by key: the name in the file, and what it may be. The object's names are derived from these. */
+const KEYS = {
+  "db-path": nonEmpty,
+  "db-migrations": v.optional(
+    v.union([nonEmpty, v.literal(false)], "must be a folder in quotes, or false for none"),
+    "migrations",
+  ),
+  "db-app-version": v.optional(nonEmpty),
+  "db-backup-retention": v.optional(count, 2),
+  "db-backup-dir": v.optional(nonEmpty),
+  "db-backup-mode": v.optional(choice(["background", "blocking"]), "background"),
+  "db-backup-min-interval": v.optional(duration, "0s"),
+  "db-integrity-check": v.optional(choice(["auto", "full"]), "auto"),
+  "db-on-corruption": v.optional(choice(["restore", "refuse"]), "restore"),
+  "db-on-missing": v.optional(choice(["restore", "create", "refuse"]), "restore"),
+  "db-on-downgrade": v.optional(choice(["restore", "refuse"]), "restore"),
+  "db-quarantine-retention": v.optional(count, 3),
+  "db-lock-timeout": v.optional(duration, "10s"),
+} as const;
+
+type Key = keyof typeof KEYS;
+const schema = v.object(KEYS);
+
+/** `backupRetention` for `db-backup-retention`. */
+export function camelCase(key: string): string {
+  return key.replace(/^db-/, "").replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** No settings file of a person has a tenth of this; parsing a huge one would only cost time and memory. */
+const SIZE_LIMIT = 1 << 20;
+
+export interface LoadOptions {
+  /** Wins over db-app-version. */
+  readonly appVersion?: string | undefined;
+  /** Migrations passed in code win over db-migrations. */
+  readonly migrations?: readonly MigrationInput[] | undefined;
+  /** The application's own migrator names the layout: then db-migrations is not read. */
+  readonly ownMigrator?: boolean;
+  /** `status` can do without a version. */
+  readonly versionNeeded?: boolean;
+}
+
+/** @throws SETTINGS_INVALID */
+export async function loadSettings(source: string | SettingsInput, options: LoadOptions = {}): Promise<Settings> {
+  const { origin, folder, values } = typeof source === "string" ? readFile(source) : readObject(source);
+  const inFile = typeof source === "string";
+  const written = (key: string) => (inFile ? key : camelCase(key));
+
+  for (const key of Object.keys(values)) {
+    if (!Object.hasOwn(KEYS, key))
+      await refuseUnknown(origin, written(key), values[key], Object.keys(KEYS).map(written));
+  }
+  const parsed = v.safeParse(schema, values);
+  if (!parsed.success) {
+    const [issue] = parsed.issues;
+    const key = String(issue.path?.[0]?.key ?? "");
+    throw invalid(origin, written(key), values[key], values[key] === undefined ? "is required" : issue.message);
+  }
+  const found = parsed.output;
+  const appVersion = options.appVersion ?? found["db-app-version"];
+  if (appVersion === undefined && options.versionNeeded !== false) {
+    throw invalid(origin, written("db-app-version"), undefined, "is required, here or in the call or as --app-version");
+  }
+  if (appVersion !== undefined && valid(appVersion) !== appVersion.split("+")[0]) {
+    throw invalid(origin, written("db-app-version"), appVersion, 'must be a semantic version, as in "1.2.0"');
+  }
+  const absolute = (path: string) => resolve(folder, path);
+  const migrations = found["db-migrations"];
+  return {
+    origin,
+    path: absolute(found["db-path"]),
+    migrations: options.ownMigrator
+      ? false
+      : (options.migrations ?? (migrations === false ? false : absolute(migrations))),
+    appVersion: appVersion ?? "0.0.0",
+    backupRetention: found["db-backup-retention"],
+    backupDir: found["db-backup-dir"] === undefined ? undefined : absolute(found["db-backup-dir"]),
+    backupMode: found["db-backup-mode"],
+    backupMinInterval: found["db-backup-min-interval"],
+    integrityCheck: found["db-integrity-check"],
+    onCorruption: found["db-on-corruption"],
+    onMissing: found["db-on-missing"],
+    onDowngrade: found["db-on-downgrade"],
+    quarantineRetention: found["db-quarantine-retention"],
+    lockTimeout: found["db-lock-timeout"],
+  };
+}
+
+interface Source {
+  readonly origin: string;
+  readonly folder: string;
+  /** By the names of the file. */
+  readonly values: Record<string, unknown>;
+}
+
+function readFile(file: string): Source {
+  const path = resolve(file);
+  const refuse = (why: string, hint: string) =>
+    new HoldfastError({
+      code: "SETTINGS_INVALID",
+      message: `The settings file ${path} ${why}`,
+      hint,
+      details: { file: path },
+    });
+  let text: string;
+  try {
+    const { size } = statSync(path);
+    if (size > SIZE_LIMIT) {
+      throw refuse(`has ${size} bytes, which no settings file needs.`, "Check that the path names the settings file.");
+    }
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    if (error instanceof HoldfastError) throw error;
+    const missing = hasCode(error) && error.code === "ENOENT";
+    throw refuse(
+      missing ? "does not exist." : `could not be read: ${messageOf(error)}`,
+      missing ? 'Create it with at least: db-path = "data/library.sqlite"' : "Check the path and its permissions.",
+    );
+  }
+  try {
+    const all = parse(text) as Record<string, unknown>;
+    const values = Object.fromEntries(Object.entries(all).filter(([key]) => key.startsWith("db-")));
+    return { origin: path, folder: dirname(path), values };
+  } catch (error) {
+    const where = error instanceof TomlError ? ` at line ${error.line}, column ${error.column}` : "";
+    throw refuse(
+      `is not TOML${where}: ${messageOf(error).split("\n")[0]}`,
+      "Mend that line; values that are text stand in quotes.",
+    );
+  }
+}
+
+function readObject(settings: SettingsInput): Source {
+  const names = new Map(Object.keys(KEYS).map((key) => [camelCase(key), key as Key]));
+  const values = Object.fromEntries(
+    Object.entries(settings)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => [names.get(name) ?? name, value as unknown]),
+  );
+  return { origin: "the settings object", folder: process.cwd(), values };
+}
+
+async function refuseUnknown(origin: string, key: string, value: unknown, known: readonly string[]): Promise<never> {
+  const { closest, distance } = await import("fastest-levenshtein");
+  const nearest = closest(key, [...known]);
+  const near = distance(key, nearest) <= Math.max(2, key.length / 3);
+  throw new HoldfastError({
+    code: "SETTINGS_INVALID",
+    message: `In ${origin}, ${key} = ${show(value)} is not a setting of Holdfast.`,
+    hint: near ? `Did you mean ${nearest}?` : `The settings are ${known.join(", ")}.`,
+    details: { file: origin, key, value, ...(near ? { suggestion: nearest } : {}) },
+  });
+}
+
+function invalid(origin: string, key: string, value: unknown, why: string): HoldfastError {
+  return new HoldfastError({
+    code: "SETTINGS_INVALID",
+    message: `In ${origin}, ${key}${value === undefined ? "" : ` = ${show(value)}`} ${why}.`,
+    hint: `Mend ${key} in ${origin}; nothing was touched.`,
+    details: { file: origin, key, value: value ?? null },
+  });
+}
+
+function show(value: unknown): string {
+  return JSON.stringify(value, (_, each: unknown) => (typeof each === "bigint" ? String(each) : each)) ?? String(value);
+}
