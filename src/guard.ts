@@ -13,11 +13,11 @@ import type { Facts } from "./launch/facts.ts";
 import { launch } from "./launch/launch.ts";
 import { type Places, placesOf } from "./places.ts";
 import { createPrivateFolder } from "./platform/atomic-file.ts";
-import { Child } from "./platform/child.ts";
 import { FileLock } from "./platform/lock.ts";
 import { register } from "./platform/registry.ts";
 import type { ActionReport, BackupReport, LaunchReport, ProgressEvent } from "./report.ts";
 import { loadSettings, type SettingsInput } from "./settings.ts";
+import { startWorker } from "./start-worker.ts";
 
 export interface GuardOptions {
   /** The running version (semver); wins over `db-app-version`. */
@@ -69,6 +69,9 @@ export async function guard(settings: string | SettingsInput, options: GuardOpti
   let db: Connection;
   try {
     db = named(`opening ${context.places.database}`, () => open(context, facts));
+    // SQLite opens lazily. The application's connection must be the one that makes and removes the sidecars: the
+    // read-only one that copies behind it could not remove them.
+    named(`reading ${context.places.database}`, () => db.prepare("SELECT count(*) FROM sqlite_schema").get());
     if (context.lock?.state === "exclusive") context.lock.toShared();
   } catch (error) {
     release();
@@ -188,7 +191,7 @@ async function run(source: string | SettingsInput, options: GuardOptions, dryRun
     blockedMs: 0,
   };
   try {
-    let child = startChild(options);
+    let child = startWorker(options);
     releases.push(() => child.stop());
     const engine = await loadEngine(options.opener === undefined ? undefined : String(options.opener));
     const lock = openLock(engine.openPlain, places, { dryRun, readonly: options.readonly ?? false });
@@ -213,7 +216,7 @@ async function run(source: string | SettingsInput, options: GuardOptions, dryRun
         }
       },
       child: () => {
-        if (!child.alive) child = startChild(options);
+        if (!child.alive) child = startWorker(options);
         return child;
       },
       actions,
@@ -249,12 +252,6 @@ function requireBoth(options: GuardOptions): boolean {
     message: `guard() was called with ${options.layout ? "layout" : "migrate"} but without ${options.layout ? "migrate" : "layout"}.`,
     hint: "An application's own migrator needs both: layout(db) names the layout, migrate(db) brings it up to date.",
   });
-}
-
-function startChild(options: GuardOptions): Child {
-  const file = import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js";
-  const worker = options.worker === undefined ? new URL(file, import.meta.url) : new URL(options.worker);
-  return new Child(worker, options.opener === undefined ? [] : [String(options.opener)]);
 }
 
 function openLock(

@@ -103,12 +103,25 @@ export interface LoadOptions {
   readonly migrations?: readonly MigrationInput[] | undefined;
   /** The application's own migrator names the layout: then db-migrations is not read. */
   readonly ownMigrator?: boolean;
-  /** `status` can do without a version. */
-  readonly versionNeeded?: boolean;
 }
 
+/** `status` can do without a version. */
+interface VersionUnneeded {
+  readonly versionNeeded: false;
+}
+
+export type SettingsWithoutVersion = Omit<Settings, "appVersion"> & { readonly appVersion: string | null };
+
 /** @throws SETTINGS_INVALID */
-export async function loadSettings(source: string | SettingsInput, options: LoadOptions = {}): Promise<Settings> {
+export function loadSettings(
+  source: string | SettingsInput,
+  options: LoadOptions & VersionUnneeded,
+): Promise<SettingsWithoutVersion>;
+export function loadSettings(source: string | SettingsInput, options?: LoadOptions): Promise<Settings>;
+export async function loadSettings(
+  source: string | SettingsInput,
+  options: LoadOptions & Partial<VersionUnneeded> = {},
+): Promise<SettingsWithoutVersion> {
   const { origin, folder, values } = typeof source === "string" ? readFile(source) : readObject(source);
   const inFile = typeof source === "string";
   const written = (key: string) => (inFile ? key : camelCase(key));
@@ -129,7 +142,9 @@ export async function loadSettings(source: string | SettingsInput, options: Load
     throw invalid(origin, written("db-app-version"), undefined, "is required, here or in the call or as --app-version");
   }
   if (appVersion !== undefined && valid(appVersion) !== appVersion.split("+")[0]) {
-    throw invalid(origin, written("db-app-version"), appVersion, 'must be a semantic version, as in "1.2.0"');
+    const [where, name] =
+      options.appVersion === undefined ? [origin, written("db-app-version")] : ["the call", "--app-version (appVersion)"];
+    throw invalid(where, name, appVersion, 'must be a semantic version, as in "1.2.0"');
   }
   const absolute = (path: string) => resolve(folder, path);
   const migrations = found["db-migrations"];
@@ -139,7 +154,7 @@ export async function loadSettings(source: string | SettingsInput, options: Load
     migrations: options.ownMigrator
       ? false
       : (options.migrations ?? (migrations === false ? false : absolute(migrations))),
-    appVersion: appVersion ?? "0.0.0",
+    appVersion: appVersion ?? null,
     backupRetention: found["db-backup-retention"],
     backupDir: found["db-backup-dir"] === undefined ? undefined : absolute(found["db-backup-dir"]),
     backupMode: found["db-backup-mode"],

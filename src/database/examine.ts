@@ -10,6 +10,7 @@ import { copyDurably, sameIdentity } from "../platform/atomic-file.ts";
 import { requireSpace } from "../platform/free-space.ts";
 import { livingSidecars, observeFiles } from "./files.ts";
 import { type Inspection, type InspectOptions, inspect } from "./integrity.ts";
+import { misfitOfJournal, misfitOfLog } from "./log-fit.ts";
 import { discard } from "./look.ts";
 import type { Engine } from "./open.ts";
 import { headerOf } from "./read-raw.ts";
@@ -22,7 +23,10 @@ export function examine(engine: Engine, order: ExamineOrder): Inspection {
   const { path, scope } = order;
   const living = livingSidecars(observeFiles(path));
   const alone = { ...order, scope: "alone" } as const;
-  if (scope === "alone") return whileStill(path, () => inspect(engine, path, alone));
+  if (scope === "alone") {
+    const misfit = living.includes("-wal") ? misfitOfLog(headerOf(path), `${path}-wal`) : null;
+    return { ...whileStill(path, () => inspect(engine, path, alone)), misfit };
+  }
   if (living.includes("-journal") && isHot(`${path}-journal`)) return examineRolledBack(engine, order);
   if (living.length === 0 && headerOf(path).journalMode === "wal")
     return whileStill(path, () => inspect(engine, path, alone));
@@ -58,8 +62,10 @@ function examineRolledBack(engine: Engine, order: ExamineOrder): Inspection {
       copyDurably(path, copy);
       copyDurably(`${path}-journal`, `${copy}-journal`);
     });
+    const before = headerOf(copy);
     rollBack(engine, copy);
-    return inspect(engine, copy, { check, scope: "alone", scratch });
+    const misfit = misfitOfJournal(before, headerOf(copy));
+    return { ...inspect(engine, copy, { check, scope: "alone", scratch }), misfit };
   } finally {
     discard(copy);
   }

@@ -19,6 +19,8 @@ export interface Inspection {
   /** Null where the file is too damaged to say. */
   readonly self: SelfDescription | null;
   readonly journalMode: "wal" | "delete";
+  /** Why the log or journal beside it cannot be its own, where that was looked at. */
+  readonly misfit?: string | null;
 }
 
 /** How many findings are worth keeping; the verdict does not hang on it. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { valid } from "semver";
 import { HoldfastError, hasCode, messageOf, named } from "../errors.ts";
-import { checksumOf, type LayoutStep } from "./layout.ts";
+import { checksumOf, type Layout, type LayoutStep } from "./layout.ts";
 import type { Connection } from "./open.ts";
 import { firstTransactionStatement } from "./statements.ts";
 
@@ -49,6 +49,11 @@ export function findMigrations(source: MigrationSource): readonly Migration[] {
     names.add(name);
   }
   return found;
+}
+
+/** The layout that these migrations make, as plain values: what crosses to the child process. */
+export function layoutOf(migrations: readonly Migration[]): Layout {
+  return migrations.map(({ name, checksum, compatibleSince }) => ({ name, checksum, compatibleSince }));
 }
 
 function inFolder(folder: string): Migration[] {

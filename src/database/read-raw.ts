@@ -4,25 +4,38 @@
  * this file may run in a process that has that database open: it is for child processes, and for copies.
  */
 import { createHash } from "node:crypto";
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { named } from "../errors.ts";
 
 const CHUNK = 1 << 20;
 
 export interface Header {
-  /** Byte 96: SQLITE_VERSION_NUMBER of the library that wrote last, 3054001 for 3.54.1. */
-  readonly writtenBy: number;
-  readonly journalMode: "wal" | "delete";
   readonly isSqlite: boolean;
+  readonly journalMode: "wal" | "delete";
+  /** In bytes. */
+  readonly pageSize: number;
+  /** How many pages the database has. */
+  readonly pages: number;
+  /** Raised by each transaction in a rollback-journal mode, by those that write page 1 in WAL mode. */
+  readonly changeCounter: number;
+  /** SQLITE_VERSION_NUMBER of the library that wrote last: 3054001 for 3.54.1. */
+  readonly writtenBy: number;
 }
 
 /** https://sqlite.org/fileformat2.html#the_database_header */
-function readHeader(bytes: Buffer): Header {
+function readHeader(bytes: Buffer, fileSize: number): Header {
   const isSqlite = bytes.length >= 100 && bytes.toString("latin1", 0, 16) === "SQLite format 3\0";
+  if (!isSqlite) return { isSqlite, journalMode: "delete", pageSize: 0, pages: 0, changeCounter: 0, writtenBy: 0 };
+  const pageSize = bytes.readUInt16BE(16) === 1 ? 65536 : bytes.readUInt16BE(16);
+  const changeCounter = bytes.readUInt32BE(24);
+  const countHolds = changeCounter === bytes.readUInt32BE(92) && bytes.readUInt32BE(28) > 0;
   return {
     isSqlite,
-    writtenBy: isSqlite ? bytes.readUInt32BE(96) : 0,
-    journalMode: isSqlite && bytes[18] === 2 ? "wal" : "delete",
+    journalMode: bytes[18] === 2 ? "wal" : "delete",
+    pageSize,
+    pages: countHolds ? bytes.readUInt32BE(28) : Math.floor(fileSize / Math.max(1, pageSize)),
+    changeCounter,
+    writtenBy: bytes.readUInt32BE(96),
   };
 }
 
@@ -31,7 +44,7 @@ export function headerOf(path: string): Header {
     const fd = openSync(path, "r");
     try {
       const bytes = Buffer.alloc(100);
-      return readHeader(bytes.subarray(0, readSync(fd, bytes, 0, 100, 0)));
+      return readHeader(bytes.subarray(0, readSync(fd, bytes, 0, 100, 0)), fstatSync(fd).size);
     } finally {
       closeSync(fd);
     }

@@ -13,7 +13,7 @@ import type { Inspection } from "../database/integrity.ts";
 import { fingerprint, type Layout, relate } from "../database/layout.ts";
 import { discard, lookAlone, lookWhole } from "../database/look.ts";
 import { type MigrateOrder, type MigrateOutcome, migrateCopy, migrateInTransaction } from "../database/migrate.ts";
-import { findUnfit } from "../database/migrations.ts";
+import { findUnfit, layoutOf } from "../database/migrations.ts";
 import type { Connection } from "../database/open.ts";
 import { describe, type LedgerEntry, removeBackupRow, type SelfDescription, writeStamp } from "../database/stamp.ts";
 import { finishSwap, settle, swap, unfinishedSwap } from "../database/swap.ts";
@@ -146,7 +146,7 @@ function layoutsOf(
   path: string,
   { self, journalMode }: Inspection,
 ): { applied: readonly LedgerEntry[]; known: Layout } {
-  if (!context.own) return { applied: self?.ledger ?? [], known: context.migrations };
+  if (!context.own) return { applied: self?.ledger ?? [], known: layoutOf(context.migrations) };
   const { own, engine, places } = context;
   const look = (db: Connection) => asLedgers(own.layout(db));
   if (livingSidecars(observeFiles(path)).length > 0) return lookWhole(engine, path, look);
@@ -450,7 +450,7 @@ async function create(context: Context, facts: Facts, decision: Doing<"create">)
     try {
       db.pragma("locking_mode = EXCLUSIVE");
       if (own || context.migrations.length > 0) {
-        await runMigrations(context, db, [], context.migrations, databaseId, facts.now, false);
+        await runMigrations(context, db, [], layoutOf(context.migrations), databaseId, facts.now, false);
       } else {
         writeStampNow(context, db, [], databaseId, facts.now);
       }

@@ -152,7 +152,8 @@ function integrity(facts: Facts, rules: Rules): Rule {
   let problem = whole.verdict.kind === "corrupt" ? whole.verdict.problems[0] : undefined;
   if (sidecars.length > 0 && lock !== "shared") {
     const names = sidecars.map((ending) => files.path + ending).join(", ");
-    const alien = alone ? !isSameDatabase(alone.self, whole.self) : false;
+    const misfit = whole.misfit ?? alone?.misfit ?? null;
+    const alien = misfit !== null || (alone !== null && !isSameDatabase(alone.self, whole.self));
     const doubtful = whole.verdict.kind === "corrupt" || alien;
     if (!alone) {
       if (!doubtful)

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync, rmSync } from "node:fs";
 import type { Survey } from "../backups/survey.ts";
 import { observeFiles } from "../database/files.ts";
+import { layoutOf } from "../database/migrations.ts";
 import { unfinishedSwap } from "../database/swap.ts";
 import { named } from "../errors.ts";
 import { type Context, runJob } from "./context.ts";
@@ -31,7 +32,7 @@ export async function observe(context: Context, waited: boolean): Promise<Facts>
   const recorded = new Set(survey.backups.map((entry) => entry.databasePath));
   return {
     now: context.now().toISOString(),
-    app: { version: settings.appVersion, layout: migrations, readonly: context.readonly },
+    app: { version: settings.appVersion, layout: layoutOf(migrations), readonly: context.readonly },
     lock: held,
     waited,
     intent,
