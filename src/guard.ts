@@ -66,17 +66,7 @@ export interface Guarded extends AsyncDisposable {
  */
 export async function guard(settings: string | SettingsInput, options: GuardOptions = {}): Promise<Guarded> {
   const { context, report, facts, release } = await run(settings, options, false);
-  let db: Connection;
-  try {
-    db = named(`opening ${context.places.database}`, () => open(context, facts));
-    // SQLite opens lazily. The application's connection must be the one that makes and removes the sidecars: the
-    // read-only one that copies behind it could not remove them.
-    named(`reading ${context.places.database}`, () => db.prepare("SELECT count(*) FROM sqlite_schema").get());
-    if (context.lock?.state === "exclusive") context.lock.toShared();
-  } catch (error) {
-    release();
-    throw error;
-  }
+  const db = handOver(context, facts, release);
   report.blockedMs = elapsed(context);
   const backup = backUpBehind(context, facts);
   if (context.settings.backupMode === "blocking") {
@@ -112,6 +102,25 @@ export async function guard(settings: string | SettingsInput, options: GuardOpti
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** The application's connection, and the launch lock from alone to shared. */
+function handOver(context: Context, facts: Facts, release: () => void): Connection {
+  const { database } = context.places;
+  let db: Connection | undefined;
+  try {
+    const opened = named(`opening ${database}`, () => open(context, facts));
+    db = opened;
+    // SQLite opens lazily. The application's connection must be the one that makes and removes the sidecars: the
+    // read-only one that copies behind it could not remove them.
+    named(`reading ${database}`, () => opened.prepare("SELECT count(*) FROM sqlite_schema").get());
+    if (context.lock?.state === "exclusive") context.lock.toShared();
+    return opened;
+  } catch (error) {
+    db?.close();
+    release();
+    throw error;
+  }
 }
 
 /** Read-only on a medium where SQLite could not make the sidecars of WAL mode, the content is held in memory. */
@@ -222,7 +231,7 @@ async function run(source: string | SettingsInput, options: GuardOptions, dryRun
       actions,
       warnings,
     };
-    acquire(context);
+    await acquire(context);
     const facts = await launch(context, (found) => {
       report.found = found;
     });

@@ -10,6 +10,7 @@ import { type VerifyOrder, verifyForRestore } from "./backups/verify.ts";
 import { type ExamineOrder, examine } from "./database/examine.ts";
 import { type Engine, loadEngine } from "./database/open.ts";
 import { copySnapshot } from "./database/snapshot.ts";
+import { HoldfastError } from "./errors.ts";
 import type { Places } from "./places.ts";
 import { copyDurably } from "./platform/atomic-file.ts";
 import { type Order, type Progress, type Reply, tell } from "./platform/child.ts";
@@ -57,7 +58,7 @@ async function besideTheApp(
 ): Promise<Awaited<ReturnType<typeof takeBackup>>> {
   const lock = new FileLock(engine.openPlain, order.places.lock);
   try {
-    await poll(() => lock.tryShared(), LOCK_PATIENCE_MS);
+    if (!(await poll(() => lock.tryShared(), LOCK_PATIENCE_MS))) throw locked(order.places.lock);
     return await takeBackup(engine, order, onProgress);
   } finally {
     lock.release();
@@ -65,6 +66,15 @@ async function besideTheApp(
 }
 
 const LOCK_PATIENCE_MS = 5000;
+
+function locked(lock: string): HoldfastError {
+  return new HoldfastError({
+    code: "DB_LOCKED",
+    message: `A launch has held ${lock} for ${LOCK_PATIENCE_MS / 1000} s, so no backup was taken.`,
+    hint: "The next launch takes it.",
+    details: { lock },
+  });
+}
 
 const send = (reply: Reply): void => {
   process.send?.(reply);

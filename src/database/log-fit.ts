@@ -47,7 +47,12 @@ function compareLog(main: Header, read: (offset: number, length: number) => Buff
     // A commit frame says how many pages the database has then, and page 1 is written whenever that changes.
     const committed = frame.readUInt32BE(4);
     const expected = pages ?? (counters.length === 0 ? main.pages : null);
-    if (committed !== 0 && expected !== null && committed !== expected && !laterPageOne(offset, pageSize, salts, read)) {
+    if (
+      committed !== 0 &&
+      expected !== null &&
+      committed !== expected &&
+      !laterPageOne(offset, pageSize, salts, read)
+    ) {
       return `it speaks of a database of ${committed} pages, and this one has ${expected}`;
     }
   }

@@ -17,6 +17,8 @@ export interface MigrateOrder {
   readonly databaseId: string;
   readonly appVersion: string;
   readonly now: string;
+  /** Begins the transaction, in the caller's way of waiting for other programs. */
+  readonly begin: () => Promise<unknown>;
   /** Called before each. */
   readonly onStep: (name: string, done: number, total: number) => void;
 }
@@ -37,7 +39,7 @@ export async function migrateInTransaction(db: Connection, order: MigrateOrder):
   const restore = prepareConnection(db);
   try {
     const before = violationsIfCheckable(db);
-    db.exec("BEGIN IMMEDIATE");
+    await order.begin();
     try {
       const applied = await runWithUmzug(db, order, true);
       requireNoNewViolations(db, before, order, applied);

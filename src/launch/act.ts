@@ -60,7 +60,7 @@ export async function act(context: Context, facts: Facts, decision: Action): Pro
     case "migrate":
       return await migrate(context, facts);
     case "stamp":
-      return stamp(context, facts, decision);
+      return await stamp(context, facts, decision);
   }
 }
 
@@ -77,17 +77,47 @@ async function wait(context: Context, facts: Facts, decision: Doing<"wait">): Pr
   lock.letGo();
   const left = Math.max(0, settings.lockTimeout - (performance.now() - context.begun));
   // A launch that finishes becomes a running application, beside which this one may be able to open at once.
-  const attempt = facts.lock === "taken" ? () => acquire(context) : () => lock.tryExclusive();
-  const held = await poll(attempt, left, signal);
+  const mayShare = facts.lock === "taken";
+  const held = await poll(
+    () => (!context.readonly && lock.tryExclusive()) || (mayShare && lock.tryShared()),
+    left,
+    signal,
+  );
   if (held) return await observe(context, false);
-  return acquire(context) ? await observe(context, true) : { ...facts, lock: "taken", waited: true };
+  return lock.tryShared() ? await observe(context, true) : { ...facts, lock: "taken", waited: true };
 }
 
 /** Alone where possible, else beside a running application; false while another launch is under way. */
-export function acquire(context: Context): boolean {
-  const { lock } = context;
+export async function acquire(context: Context): Promise<boolean> {
+  const { lock, signal } = context;
   if (!lock) return true;
-  return (!context.readonly && lock.tryExclusive()) || lock.tryShared();
+  if (context.readonly) return lock.tryShared();
+  return lock.tryExclusive() || (await poll(() => lock.tryExclusive(), ORPHAN_MS, signal)) || lock.tryShared();
+}
+
+/** The child of an application that was killed holds the lock until it notices, and is no application to open beside. */
+const ORPHAN_MS = 100;
+
+/**
+ * Tries until another program lets go of the database, or `db-lock-timeout` is over. Without SQLite's own busy
+ * timeout, which would keep the event loop from turning.
+ */
+async function whenFree<T>(context: Context, task: () => T): Promise<T> {
+  let result: { value: T } | undefined;
+  let last: unknown;
+  const attempt = () => {
+    try {
+      result = { value: task() };
+      return true;
+    } catch (error) {
+      last = error;
+      if (toHoldfastError(error, "waiting")?.code !== "DB_IN_USE") throw error;
+      return false;
+    }
+  };
+  await poll(attempt, context.settings.lockTimeout, context.signal);
+  if (result) return result.value;
+  throw toHoldfastError(last, `waiting for ${context.places.database}`) ?? last;
 }
 
 /** Copies the live file through a child: its descriptors must not be opened and closed in this process. */
@@ -245,7 +275,7 @@ async function restore(context: Context, facts: Facts, decision: Doing<"restore"
     syncFile(staged);
     stopIfAborted(context.signal);
     const aside = await setAsideName(context, facts, cause);
-    if (cause === "downgrade") settle(context.engine, places.database);
+    if (cause === "downgrade") await whenFree(context, () => settle(context.engine, places.database));
     await swap({ places, staged, aside }, copier(context));
     if (aside !== null) makePrivate(aside);
     const inner = context.actions.splice(before);
@@ -341,6 +371,7 @@ async function runMigrations(
       databaseId,
       appVersion,
       now,
+      begin: () => whenFree(context, () => db.exec("BEGIN IMMEDIATE")),
       onStep: (name, done, total) =>
         context.onEvent({ kind: "migrate", message: name, done, total, unit: "migrations" }),
     };
@@ -546,7 +577,7 @@ async function migrate(context: Context, facts: Facts): Promise<Facts> {
   return await learn(context, { ...facts, files: observeFiles(places.database) }, whole);
 
   async function migrateInPlace(): Promise<SelfDescription> {
-    const db = engine.open(places.database, "readwrite");
+    const db = engine.open(places.database, "readwrite", { timeout: 0 });
     try {
       await runMigrations(context, db, facts.layout, facts.app.layout, facts.databaseId, facts.now, true);
       return describe(db);
@@ -564,7 +595,7 @@ async function migrateOnCopy(context: Context, facts: Facts): Promise<SelfDescri
   const { places, engine } = context;
   const staged = temporaryIn(places.folder, places, "migrate");
   const wasWal = facts.whole?.journalMode === "wal";
-  settle(engine, places.database);
+  await whenFree(context, () => settle(engine, places.database));
   const settled = observeFiles(places.database);
   try {
     await runJob(context, "stage-live", { from: places.database, to: staged });
@@ -610,32 +641,32 @@ function backToWal(context: Context): void {
   }
 }
 
-function stamp(context: Context, facts: Facts, decision: Doing<"stamp">): Promise<Facts> {
+async function stamp(context: Context, facts: Facts, decision: Doing<"stamp">): Promise<Facts> {
   const { places, engine, settings } = context;
   const report = reporter(context);
-  const db = engine.open(places.database, "readwrite");
-  let self: SelfDescription;
-  try {
-    db.transaction(() => {
-      removeBackupRow(db);
-      writeStamp(db, {
-        databaseId: facts.databaseId,
-        appVersion: settings.appVersion,
-        layout: fingerprint(facts.app.layout),
-        changedAt: facts.now,
-      });
-    })();
-    self = describe(db);
-  } catch (error) {
-    throw toHoldfastError(error, `stamping ${places.database}`) ?? error;
-  } finally {
-    db.close();
-  }
+  const row = {
+    databaseId: facts.databaseId,
+    appVersion: settings.appVersion,
+    layout: fingerprint(facts.app.layout),
+    changedAt: facts.now,
+  };
+  const self = await whenFree(context, () => {
+    const db = engine.open(places.database, "readwrite", { timeout: 0 });
+    try {
+      db.transaction(() => {
+        removeBackupRow(db);
+        writeStamp(db, row);
+      }).immediate();
+      return describe(db);
+    } finally {
+      db.close();
+    }
+  });
   report({ action: "stamp", reason: decision.reason, version: settings.appVersion });
   const whole: Inspection = {
     verdict: { kind: "sound", warnings: [] },
     self,
     journalMode: facts.whole?.journalMode ?? "delete",
   };
-  return learn(context, { ...facts, files: observeFiles(places.database) }, whole);
+  return await learn(context, { ...facts, files: observeFiles(places.database) }, whole);
 }

@@ -8,9 +8,9 @@ import { HoldfastError } from "../errors.ts";
 
 const KEY = Symbol.for("holdfast.guarded");
 
-function guarded(): Map<string, string | null> {
-  const home = globalThis as { [KEY]?: Map<string, string | null> };
-  home[KEY] ??= new Map();
+function guarded(): Set<string> {
+  const home = globalThis as { [KEY]?: Set<string> };
+  home[KEY] ??= new Set();
   return home[KEY];
 }
 
@@ -21,10 +21,9 @@ function guarded(): Map<string, string | null> {
  * @returns the function that takes it out again
  */
 export function register(path: string): () => void {
-  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
-  const inode = found && found.ino !== 0n ? `${found.dev}:${found.ino}` : null;
-  for (const [known, knownInode] of guarded()) {
-    if (known === path || (inode !== null && inode === knownInode)) {
+  const inode = inodeOf(path);
+  for (const known of guarded()) {
+    if (known === path || (inode !== null && inode === inodeOf(known))) {
       throw new HoldfastError({
         code: "DB_IN_USE",
         message: `This process has guarded ${known} already${known === path ? "" : `, and ${path} is the same file`}.`,
@@ -33,6 +32,12 @@ export function register(path: string): () => void {
       });
     }
   }
-  guarded().set(path, inode);
+  guarded().add(path);
   return () => guarded().delete(path);
+}
+
+/** Looked up each time: a launch that creates or restores the database gives it a new one. */
+function inodeOf(path: string): string | null {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found && found.ino !== 0n ? `${found.dev}:${found.ino}` : null;
 }

@@ -88,7 +88,10 @@ describe("an upgrade", () => {
   test("rolls back when a migration fails, and a crash loop takes no second restore point", async () => {
     const app = new Workspace().release(1);
     await app.launch("1.0.0", ["Emma"]);
-    app.release({ "0001_books.sql": readMigration(app), "0002_bad.sql": "INSERT INTO book (title) VALUES ('x'); SELECT nonsense;" });
+    app.release({
+      "0001_books.sql": readMigration(app),
+      "0002_bad.sql": "INSERT INTO book (title) VALUES ('x'); SELECT nonsense;",
+    });
     expect((await app.refusal("2.0.0")).code).toBe("MIGRATION_FAILED");
     const after = app.snapshot();
     expect((await app.refusal("2.0.0")).code).toBe("MIGRATION_FAILED");
@@ -111,11 +114,17 @@ describe("an upgrade", () => {
     const app = new Workspace().release(1);
     await app.launch("1.0.0", ["Emma"]);
     const text = readMigration(app);
-    app.release({ "0001_books.sql": text, "0002_v.sql": "-- holdfast: no-transaction\nDELETE FROM book; SELECT nonsense;" });
+    app.release({
+      "0001_books.sql": text,
+      "0002_v.sql": "-- holdfast: no-transaction\nDELETE FROM book; SELECT nonsense;",
+    });
     expect((await app.refusal("2.0.0")).code).toBe("MIGRATION_FAILED");
     expect(app.titles()).toEqual(["Emma"]);
     expect(app.temporaries()).toEqual([]);
-    app.release({ "0001_books.sql": text, "0002_v.sql": "-- holdfast: no-transaction\nPRAGMA page_size = 8192; VACUUM;" });
+    app.release({
+      "0001_books.sql": text,
+      "0002_v.sql": "-- holdfast: no-transaction\nPRAGMA page_size = 8192; VACUUM;",
+    });
     const report = await app.launch("2.0.0");
     expect(names(report)).toEqual(["check", "back-up", "migrate", "stamp", "back-up"]);
     expect(app.titles()).toEqual(["Emma"]);
@@ -165,7 +174,10 @@ describe("a downgrade", () => {
     const app = new Workspace().release(1);
     const text = readMigration(app);
     await app.launch("1.0.0", ["Emma"]);
-    app.release({ "0001_books.sql": text, "0002_i.sql": "-- holdfast: compatible-since 1.0.0\nCREATE INDEX by_title ON book(title);" });
+    app.release({
+      "0001_books.sql": text,
+      "0002_i.sql": "-- holdfast: compatible-since 1.0.0\nCREATE INDEX by_title ON book(title);",
+    });
     await app.launch("2.0.0", ["Persuasion"]);
     const report = await app.release(1).launch("1.0.0");
     expect(names(report)).toEqual(["check", "back-up"]);
@@ -239,7 +251,10 @@ describe("a corrupt database", () => {
   const damages: [string, (file: string) => void][] = [
     ["truncated", (file) => truncateSync(file, statSync(file).size - 5000)],
     ["text", (file) => writeFileSync(file, "Dear diary,\n".repeat(100))],
-    ["random bytes", (file) => writeFileSync(file, Buffer.from(Array.from({ length: 9000 }, (_, i) => (i * 7919 + 13) % 251)))],
+    [
+      "random bytes",
+      (file) => writeFileSync(file, Buffer.from(Array.from({ length: 9000 }, (_, i) => (i * 7919 + 13) % 251))),
+    ],
     ["page 1 zeroed", (file) => overwrite(file, 0, Buffer.alloc(4096))],
     ["an interior page zeroed", (file) => overwrite(file, 4096, Buffer.alloc(4096))],
   ];
@@ -302,7 +317,9 @@ describe("a corrupt database", () => {
     await other.launch("1.0.0", ["foreign"]);
     const db = new Database(other.path);
     db.pragma("wal_autocheckpoint = 0");
-    db.exec("UPDATE book SET title = title; CREATE TABLE x (y); UPDATE _holdfast_stamp SET changed_at = changed_at; UPDATE _holdfast_migrations SET name = name");
+    db.exec(
+      "UPDATE book SET title = title; CREATE TABLE x (y); UPDATE _holdfast_stamp SET changed_at = changed_at; UPDATE _holdfast_migrations SET name = name",
+    );
     const wal = readFileSync(`${other.path}-wal`);
     db.close();
     writeFileSync(`${app.path}-wal`, wal);
