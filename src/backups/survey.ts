@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { inspect } from "../database/integrity.ts";
 import type { Engine } from "../database/open.ts";
 import { sha256Of } from "../database/read-raw.ts";
-import { hasCode, messageOf, named } from "../errors.ts";
+import { HoldfastError, hasCode, messageOf, named, type Refusal } from "../errors.ts";
 import { isTemporaryOf, type Places, readName, type SetAsideKind, temporaryIn } from "../places.ts";
 import { readChecksums } from "./checksum-file.ts";
 import { type IndexEntry, readIndex, type UnconfirmedRestore } from "./index-file.ts";
@@ -38,10 +38,30 @@ export interface Survey {
   readonly stale: string | null;
   /** The index is there but cannot be used. */
   readonly damaged: boolean;
+  /** The folder is there but cannot be read: then nothing is known of the backups. */
+  readonly unreadable: Refusal | null;
 }
 
+export const EMPTY_SURVEY: Survey = {
+  backups: [],
+  restores: [],
+  setAside: [],
+  leftovers: [],
+  warnings: [],
+  stale: null,
+  damaged: false,
+  unreadable: null,
+};
+
 export function surveyBackups(engine: Engine, places: Places): Survey {
-  const names = listFolder(places.backups);
+  let names: string[];
+  try {
+    names = listFolder(places.backups);
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    const { message } = error;
+    return { ...EMPTY_SURVEY, unreadable: error.toJSON(), warnings: [`The backups cannot be looked at. ${message}`] };
+  }
   const reading = readIndex(places);
   const warnings: string[] = [];
   const backups: IndexEntry[] = [];
@@ -87,6 +107,7 @@ export function surveyBackups(engine: Engine, places: Places): Survey {
     warnings,
     stale,
     damaged: reading.problem?.kind === "damaged",
+    unreadable: null,
   };
 }
 

@@ -192,7 +192,8 @@ function intentFiles(places: Places): string[] {
       .filter((file) => file.startsWith(name) && /^(-\d+)?\.toml$/.test(file.slice(name.length)))
       .map((file) => join(places.backups, file));
   } catch (error) {
-    if (hasCode(error) && (error.code === "ENOENT" || error.code === "ENOTDIR")) return [];
+    // A folder that cannot be read is reported when its backups are needed; a swap is whole at every step.
+    if (hasCode(error) && ["ENOENT", "ENOTDIR", "EACCES"].includes(error.code)) return [];
     throw error;
   }
 }

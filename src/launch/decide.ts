@@ -123,6 +123,7 @@ function strayOrAbsent(facts: Facts, rules: Rules): Rule {
       reason: `${names} ${strays.length === 1 ? "stands" : "stand"} beside no database`,
     };
   }
+  if (facts.survey.unreadable) return refuse(facts.survey.unreadable);
   const own = candidates(facts);
   if (own.length === 0) return { do: "create", reason: "there is no database and no backup of one" };
   const what = files.main === null ? "the database is missing" : "the database has zero bytes";
@@ -252,6 +253,7 @@ function downgrade(facts: Facts, rules: Rules, newer: string): Decision {
       details,
     });
   }
+  if (facts.survey.unreadable) return refuse(facts.survey.unreadable);
   const next = nextCandidate(facts, candidates(facts));
   if (next) return tryCandidate(facts, next, "downgrade", what);
   return refuse({
@@ -324,7 +326,8 @@ function tryCandidate(facts: Facts, backup: IndexEntry, cause: Cause, what: stri
 }
 
 function restore(facts: Facts, own: readonly IndexEntry[], cause: "corruption" | "missing", what: string): Decision {
-  const { files } = facts;
+  const { files, survey } = facts;
+  if (survey.unreadable) return refuse(survey.unreadable);
   const ids = new Set(own.map((entry) => entry.databaseId));
   const found = own.map((entry) => entry.file);
   const kept = cause === "corruption" ? " The corrupt file is still in place, as found." : "";

@@ -1,7 +1,7 @@
 /** The first look: what can be known without opening the database. */
 import { randomUUID } from "node:crypto";
 import { existsSync, rmSync } from "node:fs";
-import type { Survey } from "../backups/survey.ts";
+import { EMPTY_SURVEY } from "../backups/survey.ts";
 import { observeFiles } from "../database/files.ts";
 import { layoutOf } from "../database/migrations.ts";
 import { unfinishedSwap } from "../database/swap.ts";
@@ -9,22 +9,12 @@ import { named } from "../errors.ts";
 import { type Context, runJob } from "./context.ts";
 import type { Facts, LockFact } from "./facts.ts";
 
-const NO_SURVEY: Survey = {
-  backups: [],
-  restores: [],
-  setAside: [],
-  leftovers: [],
-  warnings: [],
-  stale: null,
-  damaged: false,
-};
-
 /** @param waited `db-lock-timeout` is over */
 export async function observe(context: Context, waited: boolean): Promise<Facts> {
   const { places, settings, migrations, lock } = context;
   const held: LockFact = !lock ? "unneeded" : lock.state === "none" ? "taken" : lock.state;
   const intent = held === "taken" ? null : named(`reading ${places.backups}`, () => unfinishedSwap(places));
-  const survey = held === "taken" || intent ? NO_SURVEY : await runJob(context, "survey", { places });
+  const survey = held === "taken" || intent ? EMPTY_SURVEY : await runJob(context, "survey", { places });
   for (const warning of survey.warnings) if (!context.warnings.includes(warning)) context.warnings.push(warning);
   if (held === "exclusive" && !context.dryRun) {
     for (const file of survey.leftovers) named(`clearing ${file}`, () => rmSync(file, { force: true }));
