@@ -115,7 +115,7 @@ function listFolder(folder: string): string[] {
   try {
     return readdirSync(folder).sort();
   } catch (error) {
-    if (hasCode(error) && error.code === "ENOENT") return [];
+    if (hasCode(error) && (error.code === "ENOENT" || error.code === "ENOTDIR")) return [];
     return named(`listing ${folder}`, () => {
       throw error;
     });

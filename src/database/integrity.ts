@@ -144,11 +144,16 @@ export function inspect(engine: Engine, path: string, options: InspectOptions): 
     self = describe(db);
     return check === "full" ? checkAll(db, subject) : { kind: "sound", warnings: [] };
   };
-  try {
-    const verdict =
-      scope === "alone" ? lookAlone(engine, path, { journalMode, scratch }, look) : lookWhole(engine, path, look);
-    return { verdict, self, journalMode };
-  } catch (error) {
-    return { verdict: judge(error, subject), self, journalMode };
-  }
+  const attempt = (withConstraints: boolean): Verdict => {
+    try {
+      if (scope === "whole") return lookWhole(engine, path, look);
+      return lookAlone(engine, path, { journalMode, scratch, withConstraints }, look);
+    } catch (error) {
+      return judge(error, subject);
+    }
+  };
+  // A constraint that calls a function which only the application knows cannot be judged, but all else can.
+  const withConstraints = scope === "alone" && check === "full" && !engine.custom;
+  const verdict = attempt(withConstraints);
+  return { verdict: withConstraints && verdict.kind === "impossible" ? attempt(false) : verdict, self, journalMode };
 }

@@ -17,17 +17,25 @@ export interface LookOptions {
   readonly journalMode: "wal" | "delete";
   /** A free name in the same folder. */
   readonly scratch: string;
+  /**
+   * SQLite forgets CHECK constraints when it reads a schema for a read-only connection. To judge them as well,
+   * the second name is opened for writing, with writing turned off.
+   */
+  readonly withConstraints?: boolean;
 }
 
 /** Runs `look` on the main file alone, whatever stands beside it. The file must stand still meanwhile. */
 export function lookAlone<T>(engine: Engine, path: string, options: LookOptions, look: (db: Connection) => T): T {
-  const { journalMode, scratch } = options;
-  if (journalMode === "delete" && presentSidecars(observeFiles(path)).length === 0) {
+  const { journalMode, scratch, withConstraints = false } = options;
+  if (journalMode === "delete" && !withConstraints && presentSidecars(observeFiles(path)).length === 0) {
     return withConnection(engine.open(path, "readonly"), look);
   }
   try {
     const place = giveSecondName(path, scratch);
-    return withConnection(place === null ? openInMemory(engine, path) : engine.open(place, "readonly"), look);
+    if (place === null) return withConnection(openInMemory(engine, path), look);
+    const db = engine.open(place, withConstraints ? "readwrite" : "readonly");
+    if (withConstraints) db.pragma("query_only = ON");
+    return withConnection(db, look);
   } finally {
     discard(scratch);
   }

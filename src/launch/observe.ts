@@ -1,11 +1,11 @@
 /** The first look: what can be known without opening the database. */
 import { randomUUID } from "node:crypto";
-import { existsSync, rmSync } from "node:fs";
+import { accessSync, constants, existsSync, rmSync } from "node:fs";
 import { EMPTY_SURVEY } from "../backups/survey.ts";
 import { observeFiles } from "../database/files.ts";
 import { layoutOf } from "../database/migrations.ts";
 import { unfinishedSwap } from "../database/swap.ts";
-import { named } from "../errors.ts";
+import { HoldfastError, named } from "../errors.ts";
 import { type Context, runJob } from "./context.ts";
 import type { Facts, LockFact } from "./facts.ts";
 
@@ -19,6 +19,8 @@ export async function observe(context: Context, waited: boolean): Promise<Facts>
   if (held === "exclusive" && !context.dryRun) {
     for (const file of survey.leftovers) named(`clearing ${file}`, () => rmSync(file, { force: true }));
   }
+  const files = observeFiles(places.database);
+  if (files.main !== null) requireAccess(context);
   const recorded = new Set(survey.backups.map((entry) => entry.databasePath));
   return {
     now: context.now().toISOString(),
@@ -26,7 +28,7 @@ export async function observe(context: Context, waited: boolean): Promise<Facts>
     lock: held,
     waited,
     intent,
-    files: observeFiles(places.database),
+    files,
     whole: null,
     alone: null,
     layout: [],
@@ -38,4 +40,24 @@ export async function observe(context: Context, waited: boolean): Promise<Facts>
     databaseId: randomUUID(),
     restoredFrom: null,
   };
+}
+
+/** SQLite opens a file that may only be read without a word, and the application would fail at its first write. */
+function requireAccess(context: Context): void {
+  const { places, readonly } = context;
+  named(`reading ${places.database}`, () => accessSync(places.database, constants.R_OK));
+  if (readonly) return;
+  try {
+    accessSync(places.database, constants.W_OK);
+  } catch (error) {
+    throw new HoldfastError(
+      {
+        code: "DB_READ_ONLY",
+        message: `${places.database} may be read but not written.`,
+        hint: "Make the file and its folder writable for the user who starts the application, or open it with readonly: true.",
+        details: { path: places.database },
+      },
+      { cause: error },
+    );
+  }
 }
