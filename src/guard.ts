@@ -5,12 +5,13 @@ import { presentSidecars, realPath } from "./database/files.ts";
 import { openInMemory } from "./database/look.ts";
 import { findMigrations, type MigrationInput } from "./database/migrations.ts";
 import { type Connection, checkRuntime, loadEngine } from "./database/open.ts";
-import { HoldfastError, messageOf, named, toHoldfastError } from "./errors.ts";
-import { acquire, backupActions, backupOrder } from "./launch/act.ts";
-import { aborted, type Context, type NamedLayout, runJob } from "./launch/context.ts";
+import { HoldfastError, named, toHoldfastError } from "./errors.ts";
+import { backUpBehind } from "./launch/back-up.ts";
+import { aborted, type Context, type NamedLayout } from "./launch/context.ts";
 import { decideBackup } from "./launch/decide.ts";
 import type { Facts } from "./launch/facts.ts";
 import { launch } from "./launch/launch.ts";
+import { acquire } from "./launch/wait.ts";
 import { type Places, placesOf } from "./places.ts";
 import { createPrivateFolder } from "./platform/atomic-file.ts";
 import { FileLock } from "./platform/lock.ts";
@@ -281,42 +282,6 @@ function asRefusal(error: unknown, places: Places, signal: AbortSignal | undefin
   if (error instanceof HoldfastError) return error;
   if (signal?.aborted) return aborted(signal.reason);
   return toHoldfastError(error, `launching ${places.database}`);
-}
-
-/** Takes the backup in the child while the application works. A failure is a warning, never an error. */
-async function backUpBehind(context: Context, facts: Facts): Promise<BackupReport> {
-  const { settings, onEvent, actions, warnings } = context;
-  const { take, reason } = decideBackup(facts, settings);
-  const upkeep = facts.survey.stale !== null || facts.survey.setAside.some((each) => each.kind === "quarantined");
-  const mayWrite = !context.readonly && facts.lock !== "shared";
-  if (!take && !(upkeep && mayWrite)) return { result: "skipped", reason, actions: [], warnings: [] };
-  const begun = performance.now();
-  try {
-    // The caller's signal was for the launch, which is over.
-    const outcome = await runJob(
-      { ...context, signal: undefined },
-      "backup",
-      backupOrder(context, facts, "launch", take),
-      ({ done, total }) => onEvent({ kind: "back-up", message: reason, done, total, unit: "pages" }),
-    );
-    const ms = Math.round((performance.now() - begun) * 10) / 10;
-    const done = backupActions(context, outcome, "launch").map((action) => ({ ...action, ms }));
-    actions.push(...done);
-    const news = outcome.warnings.filter((warning) => !warnings.includes(warning));
-    warnings.push(...news);
-    return { result: outcome.result === "none" ? "skipped" : outcome.result, reason, actions: done, warnings: news };
-  } catch (error) {
-    const failed = toHoldfastError(error, `backing up ${context.places.database}`);
-    const warning = `No backup was taken: ${messageOf(failed ?? error)}`;
-    warnings.push(warning);
-    return {
-      result: "failed",
-      reason: warning,
-      actions: [],
-      warnings: [warning],
-      ...(failed ? { error: failed.toJSON() } : {}),
-    };
-  }
 }
 
 function tellLogger(logger: GuardOptions["logger"], report: LaunchReport): void {

@@ -1,8 +1,21 @@
 /** Which backup to restore: a pure choice over what the index and the verifications say. */
+import { basename, resolve } from "node:path";
 import { compare } from "semver";
 import { type Layout, type LayoutRelation, relate } from "../database/layout.ts";
 import type { LedgerEntry } from "../database/stamp.ts";
 import type { IndexEntry } from "./index-file.ts";
+
+/** Where the database of a backup stood, seen from where its backup folder is now. */
+export function databaseOf(entry: IndexEntry, backupsFolder: string): string {
+  return resolve(backupsFolder, entry.databasePath);
+}
+
+export interface Owner {
+  /** Null while it cannot be read. */
+  readonly id: string | null;
+  readonly path: string;
+  readonly backupsFolder: string;
+}
 
 /**
  * The backups that are this database's.
@@ -15,19 +28,14 @@ import type { IndexEntry } from "./index-file.ts";
  */
 export function ownBackups(
   backups: readonly IndexEntry[],
-  database: { readonly id: string | null; readonly path: string },
+  database: Owner,
   othersAlive: ReadonlySet<string>,
 ): readonly IndexEntry[] {
   if (database.id !== null) return backups.filter((entry) => entry.databaseId === database.id);
-  return backups.filter(
-    (entry) =>
-      entry.databasePath === database.path ||
-      (fileName(entry.databasePath) === fileName(database.path) && !othersAlive.has(entry.databasePath)),
-  );
-}
-
-function fileName(path: string): string {
-  return path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1);
+  return backups.filter((entry) => {
+    const path = databaseOf(entry, database.backupsFolder);
+    return path === database.path || (basename(path) === basename(database.path) && !othersAlive.has(path));
+  });
 }
 
 /** The newest first: by sequence number, which the clock cannot turn back; then by time, then by name. */
@@ -61,8 +69,9 @@ export function isDeclaredCompatible(ledger: readonly LedgerEntry[], app: Layout
  * the same file left behind keeps its id, so that crash loops do not pile them up; once a stamped backup has
  * that id, its adoption was finished, and an unstamped file in its place is another database.
  */
-export function idForUnstamped(backups: readonly IndexEntry[], path: string): string | null {
-  const left = backups.filter((entry) => entry.version === null && entry.databasePath === path).sort(byRecency)[0];
+export function idForUnstamped(backups: readonly IndexEntry[], database: Omit<Owner, "id">): string | null {
+  const isHere = (entry: IndexEntry) => databaseOf(entry, database.backupsFolder) === database.path;
+  const left = backups.filter((entry) => entry.version === null && isHere(entry)).sort(byRecency)[0];
   if (!left) return null;
   const finished = backups.some((entry) => entry.databaseId === left.databaseId && entry.version !== null);
   return finished ? null : left.databaseId;

@@ -16,7 +16,7 @@ import { FileLock, type OpenLockFile, poll } from "../platform/lock.ts";
 
 export interface IndexEntry {
   readonly databaseId: string;
-  /** Where the database stood when it was copied: tells two that share a folder apart once one is missing. */
+  /** The database, relative to the backup folder: tells two that share a folder apart once one is missing. */
   readonly databasePath: string;
   /** Null for a backup of a database without a stamp. */
   readonly version: string | null;

@@ -3,7 +3,7 @@
  * unfit or another than listed are dropped with a warning, and backups that stand there unlisted are found by
  * what they say of themselves.
  */
-import { lstatSync, readdirSync, statSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { inspect } from "../database/integrity.ts";
 import type { Engine } from "../database/open.ts";
@@ -11,6 +11,7 @@ import { sha256Of } from "../database/read-raw.ts";
 import { HoldfastError, hasCode, messageOf, named, type Refusal } from "../errors.ts";
 import { isTemporaryOf, type Places, readName, type SetAsideKind, temporaryIn } from "../places.ts";
 import { readChecksums } from "./checksum-file.ts";
+import { databaseOf } from "./choose.ts";
 import { type IndexEntry, readIndex, type UnconfirmedRestore } from "./index-file.ts";
 import { unfitName } from "./verify.ts";
 
@@ -31,6 +32,8 @@ export interface Survey {
   readonly backups: readonly IndexEntry[];
   readonly restores: readonly UnconfirmedRestore[];
   readonly setAside: readonly SetAside[];
+  /** Files with the name of a backup that do not say whose they are: a backup, perhaps, that is damaged. */
+  readonly unidentified: readonly string[];
   /** Temporaries of this database that an earlier run left behind. */
   readonly leftovers: readonly string[];
   readonly warnings: readonly string[];
@@ -46,6 +49,7 @@ export const EMPTY_SURVEY: Survey = {
   backups: [],
   restores: [],
   setAside: [],
+  unidentified: [],
   leftovers: [],
   warnings: [],
   stale: null,
@@ -74,14 +78,15 @@ export function surveyBackups(engine: Engine, places: Places): Survey {
     );
   }
   for (const entry of reading.index.entries) {
-    const why = disagreement(places, entry);
-    if (why === null) {
-      backups.push(entry);
-      continue;
-    }
-    stale ??= `${entry.file}: ${why}`;
-    if (why !== REPLACED) warnings.push(`The backup ${entry.file} is listed in the index but was left out: ${why}.`);
+    const found = compare(places, entry);
+    if (found.kind !== "same") stale ??= `${entry.file}: ${found.why}`;
+    if (found.kind === "same") backups.push(entry);
+    // Its bytes have the last word when it is verified; until then it counts as a backup that exists.
+    if (found.kind === "changed") backups.push({ ...entry, verifiedAt: null, source: null });
+    if (found.kind === "gone")
+      warnings.push(`The backup ${entry.file} is listed in the index but was left out: ${found.why}.`);
   }
+  const unidentified: string[] = [];
   const listed = new Set(backups.map((entry) => entry.file));
   for (const file of names) {
     const name = readName(places.stem, file);
@@ -90,7 +95,8 @@ export function surveyBackups(engine: Engine, places: Places): Survey {
     if ("entry" in found) {
       backups.push(found.entry);
       stale ??= `${file} was not listed`;
-    } else if (found.why !== null) {
+    } else {
+      if (found.regular) unidentified.push(file);
       warnings.push(`${join(places.backups, file)} has the name of a backup but was left out: ${found.why}.`);
     }
   }
@@ -98,6 +104,7 @@ export function surveyBackups(engine: Engine, places: Places): Survey {
     backups,
     restores: reading.index.restores,
     setAside: listSetAside(places, names),
+    unidentified,
     leftovers: [
       ...names.filter((file) => isTemporaryOf(places, file)).map((file) => join(places.backups, file)),
       ...listFolder(places.folder)
@@ -122,25 +129,33 @@ function listFolder(folder: string): string[] {
   }
 }
 
-/** The file was replaced after the index was last written, by a launch that was cut off: no cause for alarm. */
-const REPLACED = "it is another copy than the one listed";
+type Comparison =
+  | { readonly kind: "same" }
+  /** `gone`: nothing there, or nothing that may be opened. `replaced`: another copy; it is looked at anew. */
+  | { readonly kind: "gone" | "replaced" | "changed"; readonly why: string };
 
-/** Why an entry cannot stand as it is, by `stat` and the checksum file alone; null when it can. */
-function disagreement(places: Places, entry: IndexEntry): string | null {
+/** An entry beside its file, by `stat` and the checksum file alone. */
+function compare(places: Places, entry: IndexEntry): Comparison {
   const unfit = unfitName(places.backups, entry.file);
-  if (unfit) return unfit;
+  if (unfit) return { kind: "gone", why: unfit };
   const path = join(places.backups, entry.file);
   const checksums = readChecksums(path);
   const known = checksums.length === 0 || entry.sha256 === null || checksums.includes(entry.sha256);
-  if (!known || checksums.length > 1 || (checksums.length === 1 && entry.sha256 === null)) return REPLACED;
-  if (lstatSync(path).size !== entry.size) return "its size is not the one listed";
-  return null;
+  if (!known || checksums.length > 1 || (checksums.length === 1 && entry.sha256 === null)) {
+    return { kind: "replaced", why: "it is another copy than the one listed" };
+  }
+  if (lstatSync(path).size !== entry.size) return { kind: "changed", why: "its size is not the one listed" };
+  return { kind: "same" };
 }
 
 /** An unlisted file with the name of a backup: what it says of itself, or why it is left alone. */
-function lookAt(engine: Engine, places: Places, file: string): { entry: IndexEntry } | { why: string | null } {
+function lookAt(
+  engine: Engine,
+  places: Places,
+  file: string,
+): { entry: IndexEntry } | { why: string; regular: boolean } {
   const unfit = unfitName(places.backups, file);
-  if (unfit) return { why: unfit };
+  if (unfit) return { why: unfit, regular: false };
   const path = join(places.backups, file);
   try {
     const { verdict, self } = inspect(engine, path, {
@@ -148,10 +163,10 @@ function lookAt(engine: Engine, places: Places, file: string): { entry: IndexEnt
       scope: "alone",
       scratch: temporaryIn(places.backups, places, "look"),
     });
-    if (verdict.kind === "corrupt") return { why: `it is damaged: ${verdict.problems[0]}` };
-    if (verdict.kind === "impossible") return { why: verdict.reason };
+    if (verdict.kind === "corrupt") return { why: `it is damaged: ${verdict.problems[0]}`, regular: true };
+    if (verdict.kind === "impossible") return { why: verdict.reason, regular: true };
     const row = self?.backup;
-    if (!row) return { why: "it is not a backup that Holdfast took" };
+    if (!row) return { why: "it is not a backup that Holdfast took", regular: true };
     return {
       entry: {
         databaseId: row.databaseId,
@@ -171,7 +186,7 @@ function lookAt(engine: Engine, places: Places, file: string): { entry: IndexEnt
       },
     };
   } catch (error) {
-    return { why: messageOf(error) };
+    return { why: messageOf(error), regular: true };
   }
 }
 
@@ -202,4 +217,10 @@ function listSetAside(places: Places, names: readonly string[]): SetAside[] {
       at: new Date(Math.max(0, ...stats.map((stat) => stat?.ctimeMs ?? 0))).toISOString(),
     };
   });
+}
+
+/** The paths, other than this database's, at which a database stands whose backups are here too. */
+export function othersAlive(survey: Survey, places: Places): ReadonlySet<string> {
+  const recorded = new Set(survey.backups.map((entry) => databaseOf(entry, places.backups)));
+  return new Set([...recorded].filter((path) => path !== places.database && existsSync(path)));
 }

@@ -8,7 +8,7 @@
  * A backup that stands is replaced in one rename by a copy that has passed its check, or not at all.
  */
 import { lstatSync, statSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, join, relative } from "node:path";
 import { isAbsent, livingSidecars, observeFiles, SIDECARS } from "../database/files.ts";
 import { inspect } from "../database/integrity.ts";
 import { fingerprint } from "../database/layout.ts";
@@ -98,7 +98,7 @@ export async function takeBackup(
 
     const row: BackupRow = {
       databaseId: self?.stamp?.databaseId ?? order.databaseId,
-      databasePath: places.database,
+      databasePath: relative(places.backups, places.database),
       version,
       layout: fingerprint(self?.ledger ?? []),
       sequence: Math.max(0, ...upkeep.own.map((entry) => entry.sequence)) + 1,

@@ -12,7 +12,8 @@ import { type IndexEntry, isPlainName } from "./index-file.ts";
 
 export type Verification =
   | { readonly ok: true; readonly sha256: string; readonly inspection: Inspection }
-  | { readonly ok: false; readonly reason: string };
+  /** `unfit`: sound perhaps, but of a layout that the app cannot use. */
+  | { readonly ok: false; readonly kind: "damaged" | "unfit"; readonly reason: string };
 
 export function verifyBackup(
   engine: Engine,
@@ -20,7 +21,7 @@ export function verifyBackup(
   entry: Pick<IndexEntry, "file" | "sha256" | "databaseId">,
   onBytes?: (done: number) => void,
 ): Verification {
-  const refused = (reason: string): Verification => ({ ok: false, reason });
+  const refused = (reason: string): Verification => ({ ok: false, kind: "damaged", reason });
   try {
     const folder = places.backups;
     const unfit = unfitName(folder, entry.file);
@@ -65,9 +66,13 @@ export function verifyForRestore(engine: Engine, order: VerifyOrder): Verificati
       });
       const { usable, relation } = usability(self?.ledger ?? [], app.layout, app.version);
       if (!usable)
-        return { ok: false, reason: `its layout is ${relation === "ahead" ? "ahead of" : "another than"} this app's` };
+        return {
+          ok: false,
+          kind: "unfit",
+          reason: `its layout is ${relation === "ahead" ? "ahead of" : "another than"} this app's`,
+        };
     } catch (error) {
-      return { ok: false, reason: messageOf(error) };
+      return { ok: false, kind: "damaged", reason: messageOf(error) };
     }
   }
   return verifyBackup(engine, places, entry);

@@ -4,7 +4,7 @@
  */
 import { lstatSync, readlinkSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
-import { HoldfastError, hasCode, named } from "../errors.ts";
+import { HoldfastError, hasCode, named, toHoldfastError } from "../errors.ts";
 import { type FileIdentity, identify } from "../platform/atomic-file.ts";
 
 /** https://sqlite.org/tempfiles.html; `-shm` holds nothing of its own, the other two hold content. */
@@ -70,11 +70,7 @@ export function realPath(path: string): string {
     try {
       return realpathSync.native(at);
     } catch (error) {
-      if (!hasCode(error) || (error.code !== "ENOENT" && error.code !== "ENOTDIR")) {
-        return named(`resolving ${path}`, () => {
-          throw error;
-        });
-      }
+      if (!hasCode(error) || error.code !== "ENOENT") throw toHoldfastError(error, `resolving ${path}`) ?? error;
     }
     const link = lstatSync(at, { throwIfNoEntry: false });
     if (!link?.isSymbolicLink()) {

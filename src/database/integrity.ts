@@ -32,7 +32,7 @@ const FINDINGS_KEPT = 100;
  * is that of `integrityCheck` and of the `xIntegrity` methods in SQLite's source, 3.54.
  */
 const DATA_ROW =
-  /^(NULL value in |non-\w+ value in |NUMERIC value in |TEXT value in |CHECK constraint failed in |index .+ stores an imprecise floating-point value |(malformed|unable to validate the) inverted index for FTS\d+ table |In RTree )/;
+  /^(NULL value in |non-\w+ value in |NUMERIC value in |TEXT value in |CHECK constraint failed in |index .+ stores an imprecise floating-point value |(malformed|unable to validate the) inverted index for FTS\d+ table |fts\d+: |In RTree )/;
 
 const DAMAGE_ROW =
   /(^\*\*\* in database |^(Tree|Freelist|List of tree roots|Page|Pointer map|Main freelist)\b|page \d+|btreeInitPage|invalid page number|2nd reference|free space|freelist|out of order|cell |^wrong # of entries in index |missing from index |values differ from index |not at end-of-record|^non-unique entry in index |not in PRIMARY KEY order|database disk image is malformed)/i;

@@ -28,7 +28,7 @@ export type BackupReason = "launch" | "restore-point" | "manual" | "scheduled";
 /** The row that makes a backup self-describing. */
 export interface BackupRow {
   readonly databaseId: string;
-  /** Where the database stood, to tell two that share a backup folder apart once one is missing. */
+  /** The database, relative to the backup folder: tells two that share a folder apart once one is missing. */
   readonly databasePath: string;
   readonly version: string | null;
   readonly layout: string;

@@ -68,3 +68,16 @@ export function aborted(reason: unknown): HoldfastError {
     { cause: reason },
   );
 }
+
+/** Adds what was done to the report, with its time. */
+export function reporter(context: Context): (action: ActionReport) => void {
+  const begun = performance.now();
+  return (action) => context.actions.push({ ...action, ms: Math.round((performance.now() - begun) * 10) / 10 });
+}
+
+/** Copies the live file through a child: its descriptors must not be opened and closed in this process. */
+export function copier(context: Context): (from: string, to: string) => Promise<void> {
+  return async (from, to) => {
+    await runJob(context, "copy", { from, to });
+  };
+}

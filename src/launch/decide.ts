@@ -32,6 +32,9 @@ export type Action =
   | { readonly do: "migrate"; readonly reason: string }
   | { readonly do: "stamp"; readonly reason: string };
 
+/** The action of that name. */
+export type Doing<Name extends Action["do"]> = Extract<Action, { do: Name }>;
+
 export type Decision =
   | Action
   | { readonly do: "open"; readonly reason: string }
@@ -125,7 +128,9 @@ function strayOrAbsent(facts: Facts, rules: Rules): Rule {
   }
   if (facts.survey.unreadable) return refuse(facts.survey.unreadable);
   const own = candidates(facts);
-  if (own.length === 0) return { do: "create", reason: "there is no database and no backup of one" };
+  if (own.length === 0 && facts.survey.unidentified.length === 0) {
+    return { do: "create", reason: "there is no database and no backup of one" };
+  }
   const what = files.main === null ? "the database is missing" : "the database has zero bytes";
   if (rules.onMissing === "create") return { do: "create", reason: `${what}, and db-on-missing is "create"` };
   if (rules.onMissing === "refuse") {
@@ -153,8 +158,7 @@ function integrity(facts: Facts, rules: Rules): Rule {
   let problem = whole.verdict.kind === "corrupt" ? whole.verdict.problems[0] : undefined;
   if (sidecars.length > 0 && lock !== "shared") {
     const names = sidecars.map((ending) => files.path + ending).join(", ");
-    const misfit = whole.misfit ?? alone?.misfit ?? null;
-    const alien = misfit !== null || (alone !== null && !isSameDatabase(alone.self, whole.self));
+    const alien = hasAlienSidecars(facts);
     const doubtful = whole.verdict.kind === "corrupt" || alien;
     if (!alone) {
       if (!doubtful)
@@ -184,6 +188,12 @@ function integrity(facts: Facts, rules: Rules): Rule {
     });
   }
   return restore(facts, candidates(facts), "corruption", what);
+}
+
+/** The log or the journal is another database's, as far as that can be told. */
+export function hasAlienSidecars({ whole, alone }: Facts): boolean {
+  if ((whole?.misfit ?? alone?.misfit ?? null) !== null) return true;
+  return alone !== null && whole !== null && !isSameDatabase(alone.self, whole.self);
 }
 
 /**
@@ -305,7 +315,8 @@ function drift(facts: Facts): Refusal {
 
 /** The backups of this database, the newest first. */
 export function candidates(facts: Facts): readonly IndexEntry[] {
-  const own = ownBackups(facts.survey.backups, { id: databaseIdOf(facts), path: facts.files.path }, facts.othersAlive);
+  const { survey, files, backupsFolder, othersAlive } = facts;
+  const own = ownBackups(survey.backups, { id: databaseIdOf(facts), path: files.path, backupsFolder }, othersAlive);
   return [...own].sort(byRecency);
 }
 
@@ -330,6 +341,8 @@ function restore(facts: Facts, own: readonly IndexEntry[], cause: "corruption" |
   if (survey.unreadable) return refuse(survey.unreadable);
   const ids = new Set(own.map((entry) => entry.databaseId));
   const found = own.map((entry) => entry.file);
+  const unidentified =
+    survey.unidentified.length > 0 ? ` (${survey.unidentified.join(", ")} cannot be read as one)` : "";
   const kept = cause === "corruption" ? " The corrupt file is still in place, as found." : "";
   if (ids.size > 1) {
     return refuse({
@@ -343,9 +356,9 @@ function restore(facts: Facts, own: readonly IndexEntry[], cause: "corruption" |
   if (next) return tryCandidate(facts, next, cause, what);
   return refuse({
     code: "NO_USABLE_BACKUP",
-    message: `${files.path} cannot be restored: ${what}, and ${own.length === 0 ? "there is no backup of it" : `none of ${own.length} backup${own.length === 1 ? "" : "s"} is usable`}.${kept}${rejected(facts)}`,
+    message: `${files.path} cannot be restored: ${what}, and ${own.length === 0 ? `there is no backup of it${unidentified}` : `none of ${own.length} backup${own.length === 1 ? "" : "s"} is usable`}.${kept}${rejected(facts)}`,
     hint:
-      own.length === 0
+      own.length === 0 && survey.unidentified.length === 0
         ? `Keep a copy of ${files.path} and put a backup of your own in its place. To begin with an empty database, move the file away.`
         : "Nothing was touched. Keep a copy of the whole folder before you try anything else.",
     details: { path: files.path, rejected: rejections(facts) },

@@ -31,6 +31,7 @@ export interface Facts {
   readonly waited: boolean;
   readonly intent: SwapState | null;
   readonly files: DatabaseFiles;
+  readonly backupsFolder: string;
   /** The database as SQLite sees it, sidecars included; null before it was examined. */
   readonly whole: Inspection | null;
   /** The main file alone, where there are sidecars to compare with. */
@@ -61,4 +62,8 @@ export function relationOf(facts: Facts): LayoutRelation {
 /** The database's id as far as it can be read; a main file that is whole without its sidecars counts. */
 export function databaseIdOf(facts: Facts): string | null {
   return stampOf(facts)?.databaseId ?? facts.alone?.self?.stamp?.databaseId ?? null;
+}
+
+export function withVerification(facts: Facts, file: string, verification: Verification): Facts {
+  return { ...facts, verifications: new Map(facts.verifications).set(file, verification) };
 }

@@ -1,11 +1,13 @@
 /** The launch: observe, decide, act, until the database may be opened or is refused. */
 import { isAbsent } from "../database/files.ts";
+import { type Layout, relate } from "../database/layout.ts";
+import type { Stamp } from "../database/stamp.ts";
 import { HoldfastError } from "../errors.ts";
 import type { Found } from "../report.ts";
 import { act } from "./act.ts";
 import type { Context } from "./context.ts";
-import { candidates, type Decision, decide } from "./decide.ts";
-import { type Facts, relationOf, stampOf } from "./facts.ts";
+import { candidates, type Decision, decide, hasAlienSidecars } from "./decide.ts";
+import { type Facts, stampOf } from "./facts.ts";
 import { foresee } from "./foresee.ts";
 import { observe } from "./observe.ts";
 
@@ -44,11 +46,15 @@ export function describeFound(facts: Facts): Found {
   }
   if (!whole || whole.verdict.kind === "impossible") return { state: "unknown", version: null, layout: "none" };
   const soundAlone = alone?.checked === true && alone.verdict.kind === "sound";
-  if (whole.verdict.kind === "corrupt") {
-    const version = (soundAlone ? alone.self : whole.self)?.stamp?.appVersion ?? null;
-    return { state: soundAlone ? "healthy" : "corrupt", version, layout: "none" };
+  if (soundAlone && (whole.verdict.kind === "corrupt" || hasAlienSidecars(facts))) {
+    return { state: "healthy", ...standing(alone.self?.stamp ?? null, alone.self?.ledger ?? [], facts) };
   }
-  const stamp = stampOf(facts);
-  const bare = !stamp && facts.layout.length === 0;
-  return { state: "healthy", version: stamp?.appVersion ?? null, layout: bare ? "none" : relationOf(facts) };
+  const { version, layout } = standing(stampOf(facts), facts.layout, facts);
+  if (whole.verdict.kind === "corrupt") return { state: "corrupt", version, layout: "none" };
+  return { state: "healthy", version, layout };
+}
+
+function standing(stamp: Stamp | null, layout: Layout, facts: Facts): Pick<Found, "version" | "layout"> {
+  const bare = !stamp && layout.length === 0;
+  return { version: stamp?.appVersion ?? null, layout: bare ? "none" : relate(layout, facts.app.layout) };
 }

@@ -1,11 +1,11 @@
 /** The first look: what can be known without opening the database. */
 import { randomUUID } from "node:crypto";
-import { accessSync, constants, existsSync, rmSync } from "node:fs";
-import { EMPTY_SURVEY } from "../backups/survey.ts";
+import { accessSync, constants, rmSync } from "node:fs";
+import { EMPTY_SURVEY, othersAlive } from "../backups/survey.ts";
 import { observeFiles } from "../database/files.ts";
 import { layoutOf } from "../database/migrations.ts";
 import { unfinishedSwap } from "../database/swap.ts";
-import { HoldfastError, named } from "../errors.ts";
+import { HoldfastError, messageOf, named } from "../errors.ts";
 import { type Context, runJob } from "./context.ts";
 import type { Facts, LockFact } from "./facts.ts";
 
@@ -17,11 +17,10 @@ export async function observe(context: Context, waited: boolean): Promise<Facts>
   const survey = held === "taken" || intent ? EMPTY_SURVEY : await runJob(context, "survey", { places });
   for (const warning of survey.warnings) if (!context.warnings.includes(warning)) context.warnings.push(warning);
   if (held === "exclusive" && !context.dryRun) {
-    for (const file of survey.leftovers) named(`clearing ${file}`, () => rmSync(file, { force: true }));
+    clearLeftovers(context, survey.leftovers);
   }
   const files = observeFiles(places.database);
   if (files.main !== null) requireAccess(context);
-  const recorded = new Set(survey.backups.map((entry) => entry.databasePath));
   return {
     now: context.now().toISOString(),
     app: { version: settings.appVersion, layout: layoutOf(migrations), readonly: context.readonly },
@@ -29,17 +28,29 @@ export async function observe(context: Context, waited: boolean): Promise<Facts>
     waited,
     intent,
     files,
+    backupsFolder: places.backups,
     whole: null,
     alone: null,
     layout: [],
     survey,
-    othersAlive: new Set([...recorded].filter((path) => path !== places.database && existsSync(path))),
+    othersAlive: othersAlive(survey, places),
     verifications: new Map(),
     unfit: null,
     restorePoint: null,
     databaseId: randomUUID(),
     restoredFrom: null,
   };
+}
+
+/** A temporary that cannot be removed takes up room, and is no reason to keep anybody from their data. */
+function clearLeftovers(context: Context, leftovers: readonly string[]): void {
+  for (const file of leftovers) {
+    try {
+      rmSync(file, { force: true });
+    } catch (error) {
+      context.warnings.push(`The temporary file ${file} could not be removed: ${messageOf(error)}`);
+    }
+  }
 }
 
 /** SQLite opens a file that may only be read without a word, and the application would fail at its first write. */

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
@@ -369,3 +369,42 @@ function overwrite(file: string, offset: number, bytes: Buffer): void {
   bytes.copy(content, offset);
   writeFileSync(file, content);
 }
+
+test("a missing database is not replaced by an empty one while its backups exist, even damaged ones", async () => {
+  const app = new Workspace().release(1);
+  await app.launch("1.0.0", ["Emma"]);
+  rmSync(app.path);
+  const backup = join(app.backups, "library-v1.0.0.sqlite");
+  const bytes = readFileSync(backup);
+  writeFileSync(backup, "x".repeat(5000));
+  expect((await app.refusal("1.0.0")).code).toBe("NO_USABLE_BACKUP");
+  rmSync(app.index());
+  expect((await app.refusal("1.0.0")).code).toBe("NO_USABLE_BACKUP");
+  writeFileSync(backup, bytes);
+  await app.launch("1.0.0");
+});
+
+test("a copy of the whole folder restores from its own backups while the original still stands", async () => {
+  const app = new Workspace().release(1);
+  await app.launch("1.0.0", ["Emma"]);
+  await app.launch("1.0.0");
+  const copy = new Workspace().release(1);
+  cpSync(app.backups, copy.backups, { recursive: true });
+  const report = await copy.launch("1.0.0");
+  expect(report.found.state).toBe("missing");
+  expect(copy.titles()).toEqual(["Emma"]);
+});
+
+test("a damaged full-text index is the application's to rebuild: a warning", async () => {
+  const app = new Workspace().release({ "0001.sql": "CREATE VIRTUAL TABLE t USING fts5(x);" });
+  await app.launch("1.0.0");
+  query(app.path, (db) => {
+    for (let i = 0; i < 200; i++) db.prepare("INSERT INTO t VALUES (?)").run(`word${i} and others`);
+    db.unsafeMode(true);
+    db.pragma("writable_schema = ON");
+    db.exec("DELETE FROM t_data WHERE id > 10");
+  });
+  const report = await app.launch("1.0.0");
+  expect(report.found.state).toBe("healthy");
+  expect(report.warnings.join()).toContain("fts5");
+});

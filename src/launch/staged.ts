@@ -1,0 +1,21 @@
+/** A database that is being made ready under a temporary name. */
+
+import { chmodSync, chownSync, statSync } from "node:fs";
+import { discard } from "../database/look.ts";
+import { unfinishedSwap } from "../database/swap.ts";
+import type { Context } from "./context.ts";
+import type { Facts } from "./facts.ts";
+
+/** A swap that was begun needs its staged file: the next launch completes it. */
+export function dropStaged(context: Context, staged: string): void {
+  if (unfinishedSwap(context.places) === null) discard(staged);
+}
+
+/** The restored file gets the owner and mode of the one it replaces, or the mode that its backup remembers. */
+export function takeOwner(staged: string, facts: Facts, remembered: number | undefined): void {
+  if (process.platform === "win32") return;
+  const old = statSync(facts.files.path, { throwIfNoEntry: false });
+  const mode = old ? old.mode & 0o777 : remembered;
+  if (mode !== undefined) chmodSync(staged, mode);
+  if (old && process.getuid?.() === 0) chownSync(staged, old.uid, old.gid);
+}

@@ -1,0 +1,58 @@
+/** Waiting for others: another launch, a running application, a program that has the database open. */
+
+import { toHoldfastError } from "../errors.ts";
+import { poll } from "../platform/lock.ts";
+import type { Context } from "./context.ts";
+import type { Doing } from "./decide.ts";
+import type { Facts } from "./facts.ts";
+import { observe } from "./observe.ts";
+
+export async function wait(context: Context, facts: Facts, decision: Doing<"wait">): Promise<Facts> {
+  const { lock, settings, signal } = context;
+  if (!lock) return { ...facts, waited: true };
+  context.onEvent({ kind: "wait", message: decision.reason });
+  lock.letGo();
+  const left = Math.max(0, settings.lockTimeout - (performance.now() - context.begun));
+  // A launch that finishes becomes a running application, beside which this one may be able to open at once.
+  const mayShare = facts.lock === "taken";
+  const held = await poll(
+    () => (!context.readonly && lock.tryExclusive()) || (mayShare && lock.tryShared()),
+    left,
+    signal,
+  );
+  if (held) return await observe(context, false);
+  return lock.tryShared() ? await observe(context, true) : { ...facts, lock: "taken", waited: true };
+}
+
+/** Alone where possible, else beside a running application; false while another launch is under way. */
+export async function acquire(context: Context): Promise<boolean> {
+  const { lock, signal } = context;
+  if (!lock) return true;
+  if (context.readonly) return lock.tryShared();
+  return lock.tryExclusive() || (await poll(() => lock.tryExclusive(), ORPHAN_MS, signal)) || lock.tryShared();
+}
+
+/** The child of an application that was killed holds the lock until it notices, and is no application to open beside. */
+const ORPHAN_MS = 100;
+
+/**
+ * Tries until another program lets go of the database, or `db-lock-timeout` is over. Without SQLite's own busy
+ * timeout, which would keep the event loop from turning.
+ */
+export async function whenFree<T>(context: Context, task: () => T): Promise<T> {
+  let result: { value: T } | undefined;
+  let last: unknown;
+  const attempt = () => {
+    try {
+      result = { value: task() };
+      return true;
+    } catch (error) {
+      last = error;
+      if (toHoldfastError(error, "waiting")?.code !== "DB_IN_USE") throw error;
+      return false;
+    }
+  };
+  await poll(attempt, context.settings.lockTimeout, context.signal);
+  if (result) return result.value;
+  throw toHoldfastError(last, `waiting for ${context.places.database}`) ?? last;
+}
