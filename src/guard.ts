@@ -5,12 +5,14 @@ import { presentSidecars, realPath } from "./database/files.ts";
 import { openInMemory } from "./database/look.ts";
 import { findMigrations, type MigrationInput } from "./database/migrations.ts";
 import { type Connection, checkRuntime, loadEngine } from "./database/open.ts";
+import { unfinishedSwap } from "./database/swap.ts";
 import { HoldfastError, named, toHoldfastError } from "./errors.ts";
 import { backUpBehind } from "./launch/back-up.ts";
 import { aborted, type Context, type NamedLayout } from "./launch/context.ts";
 import { decideBackup } from "./launch/decide.ts";
 import type { Facts } from "./launch/facts.ts";
 import { launch } from "./launch/launch.ts";
+import { clearTemporaries } from "./launch/observe.ts";
 import { acquire } from "./launch/wait.ts";
 import { type Places, placesOf } from "./places.ts";
 import { createPrivateFolder } from "./platform/atomic-file.ts";
@@ -66,38 +68,41 @@ export interface Guarded extends AsyncDisposable {
  * @throws HoldfastError when the database is refused, with everything untouched; its `report` says what was found
  */
 export async function guard(settings: string | SettingsInput, options: GuardOptions = {}): Promise<Guarded> {
-  const { context, report, facts, release } = await run(settings, options, false);
-  const db = handOver(context, facts, release);
-  report.blockedMs = elapsed(context);
+  const { context, report, facts, release, result: db } = await run(settings, options, false, handOver);
   const backup = backUpBehind(context, facts);
   if (context.settings.backupMode === "blocking") {
     await backup;
     report.blockedMs = elapsed(context);
   } else {
-    context.child().hold(false);
+    context.holdChild(false);
   }
   tellLogger(options.logger, report);
 
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => {
-    closing ??= closeOnce();
+    // A connection that is still being iterated over refuses to close; it may be tried again.
+    closing ??= closeOnce().catch((error) => {
+      closing = undefined;
+      throw error;
+    });
     return closing;
   };
   async function closeOnce(): Promise<void> {
-    context.child().hold(true);
+    context.holdChild(true);
     await backup;
     db.close();
     const unconfirmed = facts.survey.restores.some((each) => each.databaseId === facts.databaseId);
     if ((unconfirmed || facts.restoredFrom !== null) && !context.readonly) {
+      // Unconfirmed, the next restore is called a loop, which is no more than a warning.
       await confirmRestores(context.engine.openPlain, context.places, facts.databaseId).catch(() => {});
     }
-    release();
+    await release();
   }
   return {
     db,
     report,
     get backup() {
-      context.child().hold(true);
+      context.holdChild(true);
       return backup;
     },
     close,
@@ -106,22 +111,21 @@ export async function guard(settings: string | SettingsInput, options: GuardOpti
 }
 
 /** The application's connection, and the launch lock from alone to shared. */
-function handOver(context: Context, facts: Facts, release: () => void): Connection {
+function handOver(context: Context, facts: Facts): Connection {
   const { database } = context.places;
-  let db: Connection | undefined;
-  try {
-    const opened = named(`opening ${database}`, () => open(context, facts));
-    db = opened;
-    // SQLite opens lazily. The application's connection must be the one that makes and removes the sidecars: the
-    // read-only one that copies behind it could not remove them.
-    named(`reading ${database}`, () => opened.prepare("SELECT count(*) FROM sqlite_schema").get());
-    if (context.lock?.state === "exclusive") context.lock.toShared();
-    return opened;
-  } catch (error) {
-    db?.close();
-    release();
-    throw error;
-  }
+  return named(`opening ${database}`, () => {
+    const db = open(context, facts);
+    try {
+      // SQLite opens lazily. The application's connection must be the one that makes and removes the sidecars: the
+      // read-only one that copies behind it could not remove them.
+      db.prepare("SELECT count(*) FROM sqlite_schema").get();
+      if (context.lock?.state === "exclusive") context.lock.toShared();
+      return db;
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+  });
 }
 
 /** Read-only on a medium where SQLite could not make the sidecars of WAL mode, the content is held in memory. */
@@ -145,17 +149,8 @@ function isWritable(folder: string): boolean {
 /** The dry run: the same look and the same decisions, and nothing is changed. Refusals are in the report. */
 export async function plan(settings: string | SettingsInput, options: GuardOptions = {}): Promise<LaunchReport> {
   try {
-    const { context, report, facts, release } = await run(settings, options, true);
-    release();
-    const { take, reason } = decideBackup(facts, context.settings);
-    if (take && facts.intent === null) {
-      context.actions.push({
-        action: "back-up",
-        reason: `launch: ${reason}`,
-        version: context.settings.appVersion,
-        certain: false,
-      });
-    }
+    const { report, release } = await run(settings, options, true, foreseeBackup);
+    await release();
     return report;
   } catch (error) {
     if (error instanceof HoldfastError && error.report) return error.report;
@@ -163,16 +158,30 @@ export async function plan(settings: string | SettingsInput, options: GuardOptio
   }
 }
 
+function foreseeBackup(context: Context, facts: Facts): void {
+  const { take, reason } = decideBackup(facts, context.settings);
+  if (!take || facts.intent !== null) return;
+  const version = context.settings.appVersion;
+  context.actions.push({ action: "back-up", reason: `launch: ${reason}`, version, certain: false });
+}
+
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
-interface Run {
+interface Run<Result> {
   readonly context: Context;
   readonly report: Mutable<LaunchReport>;
   readonly facts: Facts;
-  release(): void;
+  readonly result: Result;
+  release(): Promise<void>;
 }
 
-async function run(source: string | SettingsInput, options: GuardOptions, dryRun: boolean): Promise<Run> {
+/** @param conclude what follows the last decision, still under the lock */
+async function run<Result>(
+  source: string | SettingsInput,
+  options: GuardOptions,
+  dryRun: boolean,
+  conclude: (context: Context, facts: Facts) => Result,
+): Promise<Run<Result>> {
   const begun = performance.now();
   checkRuntime();
   const settings = await loadSettings(source, {
@@ -185,9 +194,9 @@ async function run(source: string | SettingsInput, options: GuardOptions, dryRun
     settings.backupDir === undefined ? undefined : realPath(settings.backupDir),
   );
   const migrations = findMigrations(settings.migrations);
-  const releases = [register(places.database)];
-  const release = () => {
-    for (const each of releases.splice(0).reverse()) each();
+  const releases: (() => unknown)[] = [register(places.database)];
+  const release = async () => {
+    for (const each of releases.splice(0).reverse()) await each();
   };
   const actions: ActionReport[] = [];
   const warnings: string[] = [];
@@ -205,7 +214,12 @@ async function run(source: string | SettingsInput, options: GuardOptions, dryRun
     releases.push(() => child.stop());
     const engine = await loadEngine(options.opener === undefined ? undefined : String(options.opener));
     const lock = openLock(engine.openPlain, places, { dryRun, readonly: options.readonly ?? false });
-    if (lock) releases.push(() => lock.release());
+    releases.push(() => lock?.release());
+    releases.push(async () => {
+      await child.stop();
+      // A job that was cut off leaves its temporaries; a later launch would clear them, but this one can do it now.
+      if (lock?.state === "exclusive" && !dryRun && unfinishedSwap(places) === null) clearTemporaries(places);
+    });
     const context: Context = {
       settings,
       begun,
@@ -229,6 +243,9 @@ async function run(source: string | SettingsInput, options: GuardOptions, dryRun
         if (!child.alive) child = startWorker(options);
         return child;
       },
+      holdChild: (alive) => {
+        if (child.alive) child.hold(alive);
+      },
       actions,
       warnings,
     };
@@ -236,10 +253,11 @@ async function run(source: string | SettingsInput, options: GuardOptions, dryRun
     const facts = await launch(context, (found) => {
       report.found = found;
     });
+    const result = conclude(context, facts);
     report.blockedMs = elapsed(context);
-    return { context, report, facts, release };
+    return { context, report, facts, result, release };
   } catch (error) {
-    release();
+    await release();
     const refused = asRefusal(error, places, options.signal);
     if (!refused) throw error;
     report.outcome = dryRun ? "would-refuse" : "refused";

@@ -34,8 +34,6 @@ export interface Survey {
   readonly setAside: readonly SetAside[];
   /** Files with the name of a backup that do not say whose they are: a backup, perhaps, that is damaged. */
   readonly unidentified: readonly string[];
-  /** Temporaries of this database that an earlier run left behind. */
-  readonly leftovers: readonly string[];
   readonly warnings: readonly string[];
   /** Why the index must be written anew; null when it agrees with the files. */
   readonly stale: string | null;
@@ -50,7 +48,6 @@ export const EMPTY_SURVEY: Survey = {
   restores: [],
   setAside: [],
   unidentified: [],
-  leftovers: [],
   warnings: [],
   stale: null,
   damaged: false,
@@ -105,17 +102,24 @@ export function surveyBackups(engine: Engine, places: Places): Survey {
     restores: reading.index.restores,
     setAside: listSetAside(places, names),
     unidentified,
-    leftovers: [
-      ...names.filter((file) => isTemporaryOf(places, file)).map((file) => join(places.backups, file)),
-      ...listFolder(places.folder)
-        .filter((file) => isTemporaryOf(places, file))
-        .map((file) => join(places.folder, file)),
-    ],
     warnings,
     stale,
     damaged: reading.problem?.kind === "damaged",
     unreadable: null,
   };
+}
+
+/** Files of this database that an earlier run had begun and not finished. */
+export function temporariesOf(places: Places): readonly string[] {
+  return [places.folder, places.backups].flatMap((folder) => {
+    try {
+      return listFolder(folder)
+        .filter((file) => isTemporaryOf(places, file))
+        .map((file) => join(folder, file));
+    } catch {
+      return [];
+    }
+  });
 }
 
 function listFolder(folder: string): string[] {

@@ -1,11 +1,12 @@
 /** The first look: what can be known without opening the database. */
 import { randomUUID } from "node:crypto";
 import { accessSync, constants, rmSync } from "node:fs";
-import { EMPTY_SURVEY, othersAlive } from "../backups/survey.ts";
+import { EMPTY_SURVEY, othersAlive, temporariesOf } from "../backups/survey.ts";
 import { observeFiles } from "../database/files.ts";
 import { layoutOf } from "../database/migrations.ts";
 import { unfinishedSwap } from "../database/swap.ts";
 import { HoldfastError, messageOf, named } from "../errors.ts";
+import type { Places } from "../places.ts";
 import { type Context, runJob } from "./context.ts";
 import type { Facts, LockFact } from "./facts.ts";
 
@@ -17,7 +18,7 @@ export async function observe(context: Context, waited: boolean): Promise<Facts>
   const survey = held === "taken" || intent ? EMPTY_SURVEY : await runJob(context, "survey", { places });
   for (const warning of survey.warnings) if (!context.warnings.includes(warning)) context.warnings.push(warning);
   if (held === "exclusive" && !context.dryRun) {
-    clearLeftovers(context, survey.leftovers);
+    context.warnings.push(...clearTemporaries(places));
   }
   const files = observeFiles(places.database);
   if (files.main !== null) requireAccess(context);
@@ -42,15 +43,20 @@ export async function observe(context: Context, waited: boolean): Promise<Facts>
   };
 }
 
-/** A temporary that cannot be removed takes up room, and is no reason to keep anybody from their data. */
-function clearLeftovers(context: Context, leftovers: readonly string[]): void {
-  for (const file of leftovers) {
+/**
+ * Removes what earlier runs left behind. Only under the lock held alone, with no swap unfinished.
+ *
+ * @returns a warning for each that could not be removed, which is no reason to keep anybody from their data
+ */
+export function clearTemporaries(places: Places): string[] {
+  return temporariesOf(places).flatMap((file) => {
     try {
       rmSync(file, { force: true });
+      return [];
     } catch (error) {
-      context.warnings.push(`The temporary file ${file} could not be removed: ${messageOf(error)}`);
+      return [`The temporary file ${file} could not be removed: ${messageOf(error)}`];
     }
-  }
+  });
 }
 
 /** SQLite opens a file that may only be read without a word, and the application would fail at its first write. */

@@ -42,9 +42,9 @@ interface Waiting {
 export class Child {
   readonly #process: ChildProcess;
   readonly #waiting = new Map<number, Waiting>();
-  readonly #onExit = (): boolean => this.#process.kill("SIGKILL");
   #lastId = 0;
   #ended: string | undefined;
+  readonly #gone: Promise<void>;
 
   /** @param args handed to the child on its command line */
   constructor(worker: URL, args: readonly string[] = []) {
@@ -59,7 +59,7 @@ export class Child {
     this.#process.on("message", (reply: Reply) => this.#hear(reply));
     this.#process.on("error", (error) => this.#end(messageOf(error)));
     this.#process.on("exit", (status, signal) => this.#end(signal ?? `exit status ${status}`));
-    process.once("exit", this.#onExit);
+    this.#gone = new Promise((resolve) => this.#process.once("close", resolve));
   }
 
   get alive(): boolean {
@@ -74,7 +74,7 @@ export class Child {
   ): Promise<Result> {
     const { onProgress, signal } = options;
     signal?.throwIfAborted();
-    const stop = () => this.stop();
+    const stop = () => void this.stop();
     signal?.addEventListener("abort", stop, { once: true });
     try {
       return await new Promise<Result>((resolve, reject) => {
@@ -94,9 +94,13 @@ export class Child {
     }
   }
 
-  stop(): void {
-    this.#process.kill("SIGKILL");
+  /** Kills it; resolves when it is gone, and its open files with it. */
+  async stop(): Promise<void> {
     this.#end("stopped");
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null || this.#process.pid === undefined) return;
+    this.hold(true);
+    this.#process.kill("SIGKILL");
+    await this.#gone;
   }
 
   /** Whether a running job keeps this process alive. */
@@ -122,7 +126,6 @@ export class Child {
   #end(why: string): void {
     if (this.#ended !== undefined) return;
     this.#ended = why;
-    process.removeListener("exit", this.#onExit);
     for (const waiting of this.#waiting.values()) waiting.reject(lost(waiting.job, why));
     this.#waiting.clear();
   }
