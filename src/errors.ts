@@ -105,7 +105,8 @@ const SYSTEM_ERRORS: readonly { pattern: RegExp; code: ErrorCode; what: string; 
     hint: "Close the other program that has the database open, then start again.",
   },
   {
-    pattern: /^(SQLITE_FULL|ENOSPC|EDQUOT)$/,
+    // Without room for the 32 KiB of `-shm`, a database in WAL mode cannot even be opened.
+    pattern: /^(SQLITE_FULL|SQLITE_IOERR_SHMSIZE|ENOSPC|EDQUOT)$/,
     code: "DISK_FULL",
     what: "The disk is full",
     hint: "Free some space on that disk, then start again; nothing has to be repaired.",

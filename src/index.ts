@@ -14,3 +14,14 @@ export type {
   ProgressEvent,
 } from "./report.ts";
 export type { SettingsInput } from "./settings.ts";
+export type { WorkerOptions } from "./start-worker.ts";
+export {
+  type BackupStatus,
+  type DatabaseState,
+  type FileStatus,
+  type Holder,
+  type SetAsideStatus,
+  type StatusOptions,
+  type StatusReport,
+  status,
+} from "./status.ts";

@@ -143,7 +143,9 @@ export async function loadSettings(
   }
   if (appVersion !== undefined && valid(appVersion) !== appVersion.split("+")[0]) {
     const [where, name] =
-      options.appVersion === undefined ? [origin, written("db-app-version")] : ["the call", "--app-version (appVersion)"];
+      options.appVersion === undefined
+        ? [origin, written("db-app-version")]
+        : ["the call", "--app-version (appVersion)"];
     throw invalid(where, name, appVersion, 'must be a semantic version, as in "1.2.0"');
   }
   const absolute = (path: string) => resolve(folder, path);

@@ -40,7 +40,9 @@ describe("retention", () => {
     expect(app.kept()).toEqual(["library-v1.1.0.sqlite", "library-v1.2.0.sqlite"]);
     expect(entries(app).map(({ version }) => version)).toEqual(["1.1.0", "1.2.0"]);
     const retired = report.actions.filter(({ action }) => action === "retire");
-    expect(retired).toMatchObject([{ file: join(app.backups, "library-v1.0.0.sqlite"), reason: expect.stringContaining("db-backup-retention") }]);
+    expect(retired).toMatchObject([
+      { file: join(app.backups, "library-v1.0.0.sqlite"), reason: expect.stringContaining("db-backup-retention") },
+    ]);
     expect(existsSync(join(app.backups, "library-v1.0.0.sqlite.sha256"))).toBe(false);
   });
 
@@ -82,7 +84,10 @@ describe("the index", () => {
     ["empty", (app) => truncateSync(app.index())],
     ["not TOML", (app) => writeFileSync(app.index(), "[[entries\nfile=")],
     ["torn", (app) => writeFileSync(app.index(), readFileSync(app.index(), "utf8").slice(0, 300))],
-    ["changed by another hand", (app) => writeFileSync(app.index(), readFileSync(app.index(), "utf8").replace("sequence = 2", "sequence = 9"))],
+    [
+      "changed by another hand",
+      (app) => writeFileSync(app.index(), readFileSync(app.index(), "utf8").replace("sequence = 2", "sequence = 9")),
+    ],
   ];
   test.each(damages)("(%s) is made anew from the backups, which are all found again", async (_, damage) => {
     const app = new Workspace().release(1);
@@ -176,7 +181,9 @@ describe("a backup", () => {
     }
     expect((await again.backup).result).toBe("taken");
     await again.close();
-    const pair = query(join(app.backups, "library-v1.0.0.sqlite"), (db) => db.prepare("SELECT a = b AS same FROM pair").get());
+    const pair = query(join(app.backups, "library-v1.0.0.sqlite"), (db) =>
+      db.prepare("SELECT a = b AS same FROM pair").get(),
+    );
     expect(pair).toEqual({ same: 1 });
   });
 
@@ -209,7 +216,9 @@ describe("a backup", () => {
     const report = await app.launch("1.0.0", [], { backupMinInterval: "1h" });
     expect(report.actions.map(({ action }) => action)).toEqual(["check"]);
     const later = { now: () => new Date(Date.now() + 2 * 3_600_000) };
-    expect((await app.launch("1.0.0", [], { backupMinInterval: "1h" }, later)).actions.map(({ action }) => action)).toEqual(["check", "back-up"]);
+    expect(
+      (await app.launch("1.0.0", [], { backupMinInterval: "1h" }, later)).actions.map(({ action }) => action),
+    ).toEqual(["check", "back-up"]);
   });
 
   test("can be waited for: db-backup-mode blocking", async () => {
@@ -225,8 +234,14 @@ describe("a backup", () => {
     await app.launch("1.0.0");
     writeFileSync(app.path, readFileSync(join(app.backups, "library-v1.0.0.sqlite")));
     const report = await app.launch("1.0.0");
-    expect(report.actions).toContainEqual(expect.objectContaining({ action: "stamp", reason: "a backup was put in place by hand" }));
-    expect(query(app.path, (db) => db.prepare("SELECT count(*) AS n FROM sqlite_schema WHERE name = '_holdfast_backup'").get())).toEqual({ n: 0 });
+    expect(report.actions).toContainEqual(
+      expect.objectContaining({ action: "stamp", reason: "a backup was put in place by hand" }),
+    );
+    expect(
+      query(app.path, (db) =>
+        db.prepare("SELECT count(*) AS n FROM sqlite_schema WHERE name = '_holdfast_backup'").get(),
+      ),
+    ).toEqual({ n: 0 });
   });
 });
 

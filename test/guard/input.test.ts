@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
-import { guard } from "../../src/index.ts";
+import { type GuardOptions, guard } from "../../src/index.ts";
 import { hashOf, MIGRATIONS, query, Workspace } from "../fixtures/workspace.ts";
 
 const actions = (report: { actions: readonly { action: string }[] }) => report.actions.map((each) => each.action);
@@ -58,7 +58,10 @@ describe("a foreign database, guarded for the first time", () => {
 
 describe("what is no corruption", () => {
   test("rows that break a CHECK, a NOT NULL or a foreign key are warnings", async () => {
-    const app = new Workspace().release({ "0001.sql": "CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE c (x INTEGER CHECK (x > 0), y TEXT, p INTEGER REFERENCES p(id));" });
+    const app = new Workspace().release({
+      "0001.sql":
+        "CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE c (x INTEGER CHECK (x > 0), y TEXT, p INTEGER REFERENCES p(id));",
+    });
     await app.launch("1.0.0");
     query(app.path, (db) => {
       db.pragma("ignore_check_constraints = ON");
@@ -108,7 +111,9 @@ describe("what is no corruption", () => {
       db.unsafeMode(true);
       db.pragma("journal_mode = DELETE");
       db.pragma("writable_schema = ON");
-      db.exec("UPDATE sqlite_schema SET sql = 'CREATE TABLE book (id INTEGER PRIMARY KEY, title TEXT NOT NULL) FUTURE' WHERE name = 'book'");
+      db.exec(
+        "UPDATE sqlite_schema SET sql = 'CREATE TABLE book (id INTEGER PRIMARY KEY, title TEXT NOT NULL) FUTURE' WHERE name = 'book'",
+      );
     });
     const bytes = readFileSync(app.path);
     bytes.writeUInt32BE(9_000_000, 96);
@@ -137,9 +142,25 @@ describe("what is no corruption", () => {
 describe("drift", () => {
   const released = { ...MIGRATIONS };
   test.each([
-    ["an applied migration edited", { ...released, "0002_authors.sql": "CREATE TABLE author (id INTEGER);" }, "0002_authors.sql"],
-    ["renamed", { "0001_books.sql": released["0001_books.sql"], "0002_writers.sql": released["0002_authors.sql"], "0003_progress.sql": released["0003_progress.sql"] }, "0002_authors.sql"],
-    ["removed from the middle", { "0001_books.sql": released["0001_books.sql"], "0003_progress.sql": released["0003_progress.sql"] }, "0002_authors.sql"],
+    [
+      "an applied migration edited",
+      { ...released, "0002_authors.sql": "CREATE TABLE author (id INTEGER);" },
+      "0002_authors.sql",
+    ],
+    [
+      "renamed",
+      {
+        "0001_books.sql": released["0001_books.sql"],
+        "0002_writers.sql": released["0002_authors.sql"],
+        "0003_progress.sql": released["0003_progress.sql"],
+      },
+      "0002_authors.sql",
+    ],
+    [
+      "removed from the middle",
+      { "0001_books.sql": released["0001_books.sql"], "0003_progress.sql": released["0003_progress.sql"] },
+      "0002_authors.sql",
+    ],
     ["inserted before applied ones", { ...released, "0000_first.sql": "CREATE TABLE x (y);" }, "0000_first.sql"],
     ["removed from the end, at the same version", { "0001_books.sql": released["0001_books.sql"] }, "0002_authors.sql"],
   ])("%s is named, and nothing is touched", async (_, migrations, name) => {
@@ -174,10 +195,15 @@ describe("migrations", () => {
     const app = new Workspace().release({
       "0001_a.up.sql": "CREATE TABLE a (x);",
       "0001_a.down.sql": "DROP TABLE a;",
-      "0002_b.mjs": "export function up(db) { db.exec('CREATE TABLE b (x)'); db.prepare('INSERT INTO b VALUES (?)').run(7); }",
+      "0002_b.mjs":
+        "export function up(db) { db.exec('CREATE TABLE b (x)'); db.prepare('INSERT INTO b VALUES (?)').run(7); }",
     });
     await app.launch("1.0.0");
-    expect(query(app.path, (db) => db.prepare("SELECT name, down_sql AS down FROM _holdfast_migrations ORDER BY position").all())).toEqual([
+    expect(
+      query(app.path, (db) =>
+        db.prepare("SELECT name, down_sql AS down FROM _holdfast_migrations ORDER BY position").all(),
+      ),
+    ).toEqual([
       { name: "0001_a.up.sql", down: "DROP TABLE a;" },
       { name: "0002_b.mjs", down: null },
     ]);
@@ -192,7 +218,7 @@ describe("migrations", () => {
 
   test("of an application with a migrator of its own obey the same rules", async () => {
     const app = new Workspace();
-    const own = (steps: readonly string[], fail = false) => ({
+    const own = (steps: readonly string[], fail = false): Required<Pick<GuardOptions, "layout" | "migrate">> => ({
       layout: (db: Database.Database) => {
         const made = db.prepare("SELECT name FROM sqlite_schema WHERE name = 'own'").get();
         const applied = made ? (db.prepare("SELECT name FROM own ORDER BY rowid").pluck().all() as string[]) : [];
@@ -202,7 +228,8 @@ describe("migrations", () => {
       migrate: (db: Database.Database) => {
         db.exec("BEGIN; CREATE TABLE IF NOT EXISTS own (name TEXT)");
         const done = db.prepare("SELECT name FROM own").pluck().all();
-        for (const step of steps.filter((each) => !done.includes(each))) db.exec(`CREATE TABLE ${step} (x); INSERT INTO own VALUES ('${step}')`);
+        for (const step of steps.filter((each) => !done.includes(each)))
+          db.exec(`CREATE TABLE ${step} (x); INSERT INTO own VALUES ('${step}')`);
         db.exec("COMMIT");
         if (fail) throw new Error("half-way");
       },
@@ -213,7 +240,13 @@ describe("migrations", () => {
     expect(failed.code).toBe("MIGRATION_FAILED");
     expect(query(app.path, (db) => db.prepare("SELECT name FROM own").pluck().all())).toEqual(["a"]);
     expect(before).toBeDefined();
-    expect(actions(await app.launch("2.0.0", [], {}, own(["a", "b"])))).toEqual(["check", "back-up", "migrate", "stamp", "back-up"]);
+    expect(actions(await app.launch("2.0.0", [], {}, own(["a", "b"])))).toEqual([
+      "check",
+      "back-up",
+      "migrate",
+      "stamp",
+      "back-up",
+    ]);
     expect(actions(await app.launch("1.0.0", [], {}, own(["a"])))).toEqual(["check", "restore", "demote", "back-up"]);
     expect((await app.refusal("1.0.0", {}, own(["c"]))).code).toBe("MIGRATION_DRIFT");
   });
@@ -250,9 +283,24 @@ describe("a read-only launch", () => {
 describe("a plan", () => {
   test.each([
     ["of a first launch", () => {}, "would-open", ["create", "migrate", "stamp", "back-up"]],
-    ["of a quiet launch", async (app: Workspace) => void (await app.launch("1.0.0")), "would-open", ["check", "back-up"]],
-    ["of an upgrade", async (app: Workspace) => void (await app.launch("1.0.0"), app.release(2)), "would-open", ["check", "back-up", "migrate", "stamp", "back-up"]],
-    ["of a restore", async (app: Workspace) => void (await app.launch("1.0.0"), writeFileSync(app.path, "x")), "would-open", ["check", "restore", "quarantine", "stamp", "back-up"]],
+    [
+      "of a quiet launch",
+      async (app: Workspace) => void (await app.launch("1.0.0")),
+      "would-open",
+      ["check", "back-up"],
+    ],
+    [
+      "of an upgrade",
+      async (app: Workspace) => void (await app.launch("1.0.0"), app.release(2)),
+      "would-open",
+      ["check", "back-up", "migrate", "stamp", "back-up"],
+    ],
+    [
+      "of a restore",
+      async (app: Workspace) => void (await app.launch("1.0.0"), writeFileSync(app.path, "x")),
+      "would-open",
+      ["check", "restore", "quarantine", "stamp", "back-up"],
+    ],
   ] as const)("%s says what the launch would do, and changes nothing", async (_, prepare, outcome, expected) => {
     const app = new Workspace().release(1);
     await prepare(app);
@@ -289,21 +337,32 @@ test("a launch that is aborted leaves the database and the folder as they were",
 
 test("what onEvent throws is swallowed", async () => {
   const app = new Workspace().release(1);
-  const report = await app.launch("1.0.0", [], {}, {
-    onEvent: () => {
-      throw new Error("a progress bar failed");
+  const report = await app.launch(
+    "1.0.0",
+    [],
+    {},
+    {
+      onEvent: () => {
+        throw new Error("a progress bar failed");
+      },
     },
-  });
+  );
   expect(report.outcome).toBe("opened");
 });
 
 test("a settings file is read with its paths relative to it", async () => {
   const app = new Workspace().release(1);
   const file = join(app.folder, "settings.toml");
-  writeFileSync(file, 'theme = "dark"\ndb-path = "data/library.sqlite"\ndb-migrations = "migrations"\ndb-app-version = "1.0.0"\n');
+  writeFileSync(
+    file,
+    'theme = "dark"\ndb-path = "data/library.sqlite"\ndb-migrations = "migrations"\ndb-app-version = "1.0.0"\n',
+  );
   const library = await guard(file);
   await library.close();
   expect(existsSync(join(app.folder, "data/library.sqlite"))).toBe(true);
   appendFileSync(file, "db-backup-retenton = 3\n");
-  await expect(guard(file)).rejects.toMatchObject({ code: "SETTINGS_INVALID", hint: "Did you mean db-backup-retention?" });
+  await expect(guard(file)).rejects.toMatchObject({
+    code: "SETTINGS_INVALID",
+    hint: "Did you mean db-backup-retention?",
+  });
 });

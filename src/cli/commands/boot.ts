@@ -1,0 +1,17 @@
+import { guard } from "../../guard.ts";
+import type { LaunchReport } from "../../report.ts";
+import type { Command } from "../command.ts";
+import { renderLaunch } from "../render.ts";
+
+export const boot: Command<LaunchReport> = {
+  name: "boot",
+  purpose: "Run the launch once: check, migrate or restore the database, back it up, and close it.",
+  example: "boot --settings settings.toml --app-version 1.3.0",
+  refused: "refused",
+  async run(settings, options) {
+    await using library = await guard(settings, options);
+    await library.backup;
+    return library.report;
+  },
+  render: renderLaunch,
+};

@@ -1,0 +1,25 @@
+/** Ctrl-C: the first asks the work to stop where nothing is left half-way, the second does not ask. */
+import { STATUS_OF } from "./exit-status.ts";
+
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+
+export interface Interruption extends Disposable {
+  readonly signal: AbortSignal;
+}
+
+/** @param onFirst told once that the end is being waited for */
+export function interruptible(onFirst: () => void): Interruption {
+  const controller = new AbortController();
+  const stop = (name: string) => {
+    if (controller.signal.aborted) process.exit(STATUS_OF.ABORTED);
+    controller.abort(new Error(`it was interrupted (${name}).`));
+    onFirst();
+  };
+  for (const name of SIGNALS) process.on(name, stop);
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]() {
+      for (const name of SIGNALS) process.off(name, stop);
+    },
+  };
+}
