@@ -159,10 +159,10 @@ export async function plan(settings: string | SettingsInput, options: GuardOptio
 }
 
 function foreseeBackup(context: Context, facts: Facts): void {
-  const { take, reason } = decideBackup(facts, context.settings);
+  const { take } = decideBackup(facts, context.settings);
   if (!take || facts.intent !== null) return;
   const version = context.settings.appVersion;
-  context.actions.push({ action: "back-up", reason: `launch: ${reason}`, version, certain: false });
+  context.actions.push({ action: "back-up", reason: "launch", version, certain: false });
 }
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
@@ -218,7 +218,7 @@ async function run<Result>(
     releases.push(async () => {
       await child.stop();
       // A job that was cut off leaves its temporaries; a later launch would clear them, but this one can do it now.
-      if (lock?.state === "exclusive" && !dryRun && unfinishedSwap(places) === null) clearTemporaries(places);
+      if (lock?.state === "exclusive" && unfinishedSwap(places) === null) clearTemporaries(places);
     });
     const context: Context = {
       settings,

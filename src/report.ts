@@ -20,7 +20,7 @@ export interface ActionReport {
   readonly action: ActionName;
   /** Why, in words. */
   readonly reason: string;
-  /** How long it took; absent in a plan. */
+  /** How long it took; absent for what a plan only foresees. */
   readonly ms?: number;
   /** A plan only: what acting alone could tell. */
   readonly certain?: false;

@@ -127,8 +127,7 @@ export interface StatusReport {
 
 /**
  * Looks at the database, its backups and what was set aside, and changes nothing: while the application runs,
- * and when the database is missing or corrupt, which it says in words. Beside a log that a crash left, SQLite
- * makes or renews its `-shm` file, which holds nothing of its own.
+ * and when the database is missing or corrupt, which it says in words.
  *
  * @param settings the application's TOML file, or the same settings as an object
  * @throws HoldfastError when the settings are invalid or `db-path` names no regular file
@@ -169,7 +168,7 @@ async function look(settings: SettingsWithoutVersion, places: Places, options: S
   );
   const child = startWorker(options);
   try {
-    const database = await lookAtDatabase(child, places, inFlux(heldBy, swap));
+    const database = await lookAtDatabase(child, places, inFlux(heldBy, swap), heldBy !== "nobody");
     const survey = await orWarn(warnings, EMPTY_SURVEY, () => run(child, "survey", { places }));
     return { known, heldBy, swap, file, sidecars, database, survey, warnings: [...warnings, ...survey.warnings] };
   } finally {
@@ -266,7 +265,12 @@ interface DatabaseSeen extends Pick<StatusReport["database"], "state" | "problem
   readonly journalMode: Inspection["journalMode"] | null;
 }
 
-async function lookAtDatabase(child: Child, places: Places, unfit: string | null): Promise<DatabaseSeen> {
+async function lookAtDatabase(
+  child: Child,
+  places: Places,
+  unfit: string | null,
+  beside: boolean,
+): Promise<DatabaseSeen> {
   const files = observeFiles(places.database);
   const unseen = { self: null, journalMode: null };
   if (unfit !== null) return { ...unseen, state: "unknown", problem: unfit };
@@ -277,6 +281,7 @@ async function lookAtDatabase(child: Child, places: Places, unfit: string | null
       scope: "whole",
       check: "none",
       scratch: temporaryIn(places.folder, places, "look"),
+      beside,
     });
     if (verdict.kind === "sound") return { self, journalMode, state: "readable", problem: null };
     if (verdict.kind === "corrupt") return { ...unseen, state: "corrupt", problem: verdict.problems[0] ?? null };

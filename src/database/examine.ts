@@ -3,34 +3,48 @@
  * checkpoint a log for good, and opening one beside a hot journal rolls it back; so nothing is opened for
  * writing here, and what a journal would do is tried on a copy.
  */
-import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import { HoldfastError, isCorruption, named, toHoldfastError } from "../errors.ts";
 import { copyDurably, sameIdentity } from "../platform/atomic-file.ts";
 import { requireSpace } from "../platform/free-space.ts";
-import { livingSidecars, observeFiles } from "./files.ts";
+import { livingSidecars, observeFiles, presentSidecars } from "./files.ts";
 import { type Inspection, type InspectOptions, inspect } from "./integrity.ts";
 import { misfitOfJournal, misfitOfLog } from "./log-fit.ts";
 import { discard } from "./look.ts";
 import type { Engine } from "./open.ts";
 import { headerOf } from "./read-raw.ts";
 
-export interface ExamineOrder extends InspectOptions {
+export interface ExamineOrder extends Omit<InspectOptions, "scope"> {
   readonly path: string;
+  readonly scope: "whole" | "alone";
+  /** Another process has it open: then only its own locks and shared memory tell what may be read. */
+  readonly beside: boolean;
 }
 
 export function examine(engine: Engine, order: ExamineOrder): Inspection {
-  const { path, scope } = order;
-  const living = livingSidecars(observeFiles(path));
-  const alone = { ...order, scope: "alone" } as const;
+  const { path, scope, beside } = order;
+  const files = observeFiles(path);
+  const living = livingSidecars(files);
+  // Whoever reads a database in WAL mode has its sidecars open: where there are none, nobody is beside us.
+  const mayBeWritten = beside && presentSidecars(files).length > 0;
   if (scope === "alone") {
     const misfit = living.includes("-wal") ? misfitOfLog(headerOf(path), `${path}-wal`) : null;
-    return { ...whileStill(path, () => inspect(engine, path, alone)), misfit };
+    return { ...whileStill(path, () => inspect(engine, path, order)), misfit };
   }
-  if (living.includes("-journal") && isHot(`${path}-journal`)) return examineRolledBack(engine, order);
-  if (living.length === 0 && headerOf(path).journalMode === "wal")
-    return whileStill(path, () => inspect(engine, path, alone));
-  return inspect(engine, path, order);
+  if (!mayBeWritten && living.length === 0 && headerOf(path).journalMode === "wal") {
+    return whileStill(path, () => inspect(engine, path, { ...order, scope: "alone" }));
+  }
+  if (!mayBeWritten && living.includes("-wal"))
+    return whileStill(path, () => inspect(engine, path, { ...order, scope: "logged" }));
+  try {
+    return inspect(engine, path, order);
+  } catch (error) {
+    // SQLite judges whether a journal is hot, and says so when it may not roll it back.
+    const hot = error instanceof HoldfastError && error.details["cause"] === "SQLITE_READONLY_ROLLBACK";
+    if (!hot || mayBeWritten) throw error;
+    return examineRolledBack(engine, order);
+  }
 }
 
 const ATTEMPTS = 3;
@@ -83,19 +97,4 @@ function rollBack(engine: Engine, copy: string): void {
   } catch (error) {
     if (!isCorruption(error)) throw toHoldfastError(error, `rolling back a copy of ${copy}`) ?? error;
   }
-}
-
-/** A journal that a commit has invalidated begins with zeros: https://sqlite.org/fileformat2.html#the_rollback_journal */
-function isHot(journal: string): boolean {
-  const magic = Buffer.from("d9d505f920a163d7", "hex");
-  return named(`reading ${journal}`, () => {
-    const fd = openSync(journal, "r");
-    try {
-      const bytes = Buffer.alloc(magic.length);
-      readSync(fd, bytes, 0, bytes.length, 0);
-      return bytes.equals(magic);
-    } finally {
-      closeSync(fd);
-    }
-  });
 }

@@ -3,7 +3,7 @@
  * break the application's own constraints are its data, and what this process cannot read is unjudged.
  */
 import { hasCode, isCorruption, messageOf, toHoldfastError } from "../errors.ts";
-import { lookAlone, lookWhole } from "./look.ts";
+import { lookApart, lookWhole } from "./look.ts";
 import type { Connection, Engine } from "./open.ts";
 import { type Header, headerOf } from "./read-raw.ts";
 import { describe, type SelfDescription } from "./stamp.ts";
@@ -123,15 +123,20 @@ function versionText(number: number): string {
 export interface InspectOptions {
   /** `full` reads every page; `none` reads only what the database says of itself. */
   readonly check: "full" | "none";
-  /** `alone`: the main file without its sidecars, which must stand still meanwhile. */
-  readonly scope: "whole" | "alone";
+  /**
+   * `whole`: with its sidecars, as any reader sees it. For a file that stands still: `alone`, without them;
+   * `logged`, with its log, apart from the `-shm` that stands there.
+   */
+  readonly scope: "whole" | "alone" | "logged";
   /** A free name in the same folder, for a look that leaves nothing behind. */
   readonly scratch: string;
+  /** How long to wait for a writer's lock, in milliseconds. */
+  readonly timeout?: number;
 }
 
 /** Looks at one database, read-only, with or without its sidecars. For child processes: it reads the file raw. */
 export function inspect(engine: Engine, path: string, options: InspectOptions): Inspection {
-  const { check, scope, scratch } = options;
+  const { check, scope, scratch, timeout = 5000 } = options;
   const header = headerOf(path);
   const { journalMode } = header;
   if (!header.isSqlite && !engine.custom) {
@@ -146,8 +151,8 @@ export function inspect(engine: Engine, path: string, options: InspectOptions): 
   };
   const attempt = (withConstraints: boolean): Verdict => {
     try {
-      if (scope === "whole") return lookWhole(engine, path, look);
-      return lookAlone(engine, path, { journalMode, scratch, withConstraints }, look);
+      if (scope === "whole") return lookWhole(engine, path, look, { timeout });
+      return lookApart(engine, path, { journalMode, scratch, withConstraints, withLog: scope === "logged" }, look);
     } catch (error) {
       return judge(error, subject);
     }

@@ -22,18 +22,23 @@ export interface LookOptions {
    * the second name is opened for writing, with writing turned off.
    */
   readonly withConstraints?: boolean;
+  /** The log is read with the main file, under a second name of its own. */
+  readonly withLog?: boolean;
 }
 
-/** Runs `look` on the main file alone, whatever stands beside it. The file must stand still meanwhile. */
-export function lookAlone<T>(engine: Engine, path: string, options: LookOptions, look: (db: Connection) => T): T {
-  const { journalMode, scratch, withConstraints = false } = options;
-  if (journalMode === "delete" && !withConstraints && presentSidecars(observeFiles(path)).length === 0) {
+/**
+ * Runs `look` on the main file, and its log where asked, apart from whatever else stands beside it. The files must
+ * stand still meanwhile.
+ */
+export function lookApart<T>(engine: Engine, path: string, options: LookOptions, look: (db: Connection) => T): T {
+  const { journalMode, scratch, withConstraints = false, withLog = false } = options;
+  if (journalMode === "delete" && !withConstraints && !withLog && presentSidecars(observeFiles(path)).length === 0) {
     return withConnection(engine.open(path, "readonly"), look);
   }
   try {
-    const place = giveSecondName(path, scratch);
-    if (place === null) return withConnection(openInMemory(engine, path), look);
-    const db = engine.open(place, withConstraints ? "readwrite" : "readonly");
+    const apart = giveSecondName(path, scratch) && (!withLog || giveSecondName(`${path}-wal`, `${scratch}-wal`));
+    if (!apart) return withLog ? lookWhole(engine, path, look) : withConnection(openInMemory(engine, path), look);
+    const db = engine.open(scratch, withConstraints ? "readwrite" : "readonly");
     if (withConstraints) db.pragma("query_only = ON");
     return withConnection(db, look);
   } finally {
@@ -42,8 +47,13 @@ export function lookAlone<T>(engine: Engine, path: string, options: LookOptions,
 }
 
 /** Runs `look` on a database with its sidecars, as any reader would see it. */
-export function lookWhole<T>(engine: Engine, path: string, look: (db: Connection) => T): T {
-  return withConnection(engine.open(path, "readonly"), look);
+export function lookWhole<T>(
+  engine: Engine,
+  path: string,
+  look: (db: Connection) => T,
+  options: { timeout?: number } = {},
+): T {
+  return withConnection(engine.open(path, "readonly", options), look);
 }
 
 function withConnection<T>(db: Connection, look: (db: Connection) => T): T {
@@ -54,18 +64,18 @@ function withConnection<T>(db: Connection, look: (db: Connection) => T): T {
   }
 }
 
-/** @returns null where nothing can be written */
-function giveSecondName(path: string, scratch: string): string | null {
+/** @returns false where nothing can be written */
+function giveSecondName(path: string, scratch: string): boolean {
   try {
     linkSync(path, scratch);
   } catch (error) {
-    if (hasCode(error) && READ_ONLY.has(error.code)) return null;
+    if (hasCode(error) && READ_ONLY.has(error.code)) return false;
     named(`copying ${path} to look at it`, () => {
       requireSpace(dirname(scratch), statSync(path).size);
       copyDurably(path, scratch);
     });
   }
-  return scratch;
+  return true;
 }
 
 const READ_ONLY = new Set(["EROFS", "EACCES"]);

@@ -19,6 +19,8 @@ export interface MigrateOrder {
   readonly now: string;
   /** Begins the transaction, in the caller's way of waiting for other programs. */
   readonly begin: () => Promise<unknown>;
+  /** Throws where the launch is to stop; nothing is committed then. */
+  readonly stop: () => void;
   /** Called before each. */
   readonly onStep: (name: string, done: number, total: number) => void;
 }
@@ -44,6 +46,7 @@ export async function migrateInTransaction(db: Connection, order: MigrateOrder):
       const applied = await runWithUmzug(db, order, true);
       requireNoNewViolations(db, before, order, applied);
       writeStamp(db, stampOf(order));
+      order.stop();
       db.exec("COMMIT");
       return { applied, warnings: oldViolations(before) };
     } catch (error) {
@@ -99,6 +102,7 @@ async function runWithUmzug(db: Connection, order: MigrateOrder, together: boole
     migrations: pending.map((migration, position) => ({
       name: migration.name,
       up: async () => {
+        order.stop();
         order.onStep(migration.name, position, pending.length);
         await runOne(db, migration, together);
       },
@@ -126,6 +130,7 @@ async function runWithUmzug(db: Connection, order: MigrateOrder, together: boole
   try {
     await runner.up();
   } catch (error) {
+    order.stop();
     const running = pending[applied.length];
     throw failure(
       order,

@@ -36,7 +36,7 @@ export function checkRuntime(version: string = process.versions.node): void {
   throw new HoldfastError({
     code: "UNSUPPORTED_RUNTIME",
     message: `Holdfast needs Node.js ${LOWEST_NODE.join(".")} or later; this is ${version}.`,
-    hint: `Install Node.js ${LOWEST_NODE[0]} or later and start again; nothing was touched.`,
+    hint: `Install Node.js ${LOWEST_NODE.join(".")} or later and start again; nothing was touched.`,
     details: { needed: `>=${LOWEST_NODE.join(".")}`, found: version },
   });
 }

@@ -67,6 +67,8 @@ async function examine(context: Context, facts: Facts, decision: Doing<"examine"
     scope,
     check,
     scratch: temporaryIn(places.folder, places, "look"),
+    beside: facts.lock === "shared",
+    timeout: Math.min(context.settings.lockTimeout, 5000),
   });
   if (check === "full") report({ action: "check", reason: decision.reason, file: places.database });
   if (scope === "alone") return { ...facts, alone: { ...inspection, checked: check === "full" } };

@@ -59,7 +59,7 @@ export async function foresee(context: Context, facts: Facts, decision: Action):
       }
       const verified = facts.verifications.get(backup.file);
       const ledger = verified?.ok ? (verified.inspection.self?.ledger ?? []) : [];
-      return upToDate(context, facts, ledger.length);
+      return upToDate(context, { ...facts, databaseId: backup.databaseId }, ledger.length);
     }
     case "create":
       actions.push({ action: "create", reason, file: places.database, certain });

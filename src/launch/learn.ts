@@ -5,7 +5,7 @@ import { idForUnstamped } from "../backups/choose.ts";
 import { livingSidecars, observeFiles } from "../database/files.ts";
 import type { Inspection } from "../database/integrity.ts";
 import { type Layout, relate } from "../database/layout.ts";
-import { lookAlone, lookWhole } from "../database/look.ts";
+import { lookApart, lookWhole } from "../database/look.ts";
 import { findUnfit, layoutOf } from "../database/migrations.ts";
 import type { Connection } from "../database/open.ts";
 import type { LedgerEntry } from "../database/stamp.ts";
@@ -38,7 +38,7 @@ export function layoutsOf(
   const { own, engine, places } = context;
   const look = (db: Connection) => asLedgers(own.layout(db));
   if (livingSidecars(observeFiles(path)).length > 0) return lookWhole(engine, path, look);
-  return lookAlone(engine, path, { journalMode, scratch: temporaryIn(dirname(path), places, "look") }, look);
+  return lookApart(engine, path, { journalMode, scratch: temporaryIn(dirname(path), places, "look") }, look);
 }
 
 function asLedgers(named: { applied: Layout; known: Layout }): { applied: readonly LedgerEntry[]; known: Layout } {

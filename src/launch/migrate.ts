@@ -107,6 +107,7 @@ async function migrateOnCopy(context: Context, facts: Facts): Promise<SelfDescri
       scope: "alone",
       check: "full",
       scratch: temporaryIn(places.folder, places, "look"),
+      beside: false,
     });
     if (verdict.kind !== "sound")
       throw new Error(
@@ -210,6 +211,7 @@ export async function runMigrations(
       appVersion,
       now,
       begin: () => whenFree(context, () => db.exec("BEGIN IMMEDIATE")),
+      stop: () => stopIfAborted(context.signal),
       onStep: (name, done, total) =>
         context.onEvent({ kind: "migrate", message: name, done, total, unit: "migrations" }),
     };

@@ -42,6 +42,7 @@ export async function restore(context: Context, facts: Facts, decision: Doing<"r
       scope: "alone",
       check: "full",
       scratch: temporaryIn(places.folder, places, "look"),
+      beside: false,
     });
     if (inspection.verdict.kind !== "sound") {
       dropStaged(context, staged);
@@ -59,13 +60,17 @@ export async function restore(context: Context, facts: Facts, decision: Doing<"r
     await swap({ places, staged, aside }, copier(context));
     if (aside !== null) makePrivate(aside);
     const inner = context.actions.splice(before);
+    const lost = lossWindow(facts, backup);
     report({
       action: "restore",
       reason: decision.reason,
       file: join(places.backups, backup.file),
       version: backup.version,
-      lost: lossWindow(facts, backup),
+      lost,
     });
+    context.warnings.push(
+      `The database was restored from ${backup.file}: what was written between ${lost.from} and ${lost.to} is not in it${aside === null ? "." : `, but in ${aside}.`}`,
+    );
     if (aside !== null) {
       const reason =
         cause === "downgrade" ? "it is kept for the version that can read it" : "the corrupt file is kept as found";

@@ -281,35 +281,47 @@ describe("a read-only launch", () => {
 });
 
 describe("a plan", () => {
-  test.each([
-    ["of a first launch", () => {}, "would-open", ["create", "migrate", "stamp", "back-up"]],
+  const launches: [string, (app: Workspace) => Promise<void>, string, string[]][] = [
+    ["of a first launch", async () => {}, "would-open", ["create", "migrate", "stamp", "back-up"]],
     [
       "of a quiet launch",
-      async (app: Workspace) => void (await app.launch("1.0.0")),
+      async (app: Workspace) => {
+        await app.launch("1.0.0");
+      },
       "would-open",
       ["check", "back-up"],
     ],
     [
       "of an upgrade",
-      async (app: Workspace) => void (await app.launch("1.0.0"), app.release(2)),
+      async (app: Workspace) => {
+        await app.launch("1.0.0");
+        app.release(2);
+      },
       "would-open",
       ["check", "back-up", "migrate", "stamp", "back-up"],
     ],
     [
       "of a restore",
-      async (app: Workspace) => void (await app.launch("1.0.0"), writeFileSync(app.path, "x")),
+      async (app: Workspace) => {
+        await app.launch("1.0.0");
+        writeFileSync(app.path, "x");
+      },
       "would-open",
       ["check", "restore", "quarantine", "stamp", "back-up"],
     ],
-  ] as const)("%s says what the launch would do, and changes nothing", async (_, prepare, outcome, expected) => {
-    const app = new Workspace().release(1);
-    await prepare(app);
-    const before = app.snapshot();
-    const report = await app.plan("1.0.0");
-    expect(report.outcome).toBe(outcome);
-    expect(actions(report)).toEqual(expected);
-    expect(app.snapshot()).toEqual(before);
-  });
+  ];
+  test.each(launches)(
+    "%s says what the launch would do, and changes nothing",
+    async (_, prepare, outcome, expected) => {
+      const app = new Workspace().release(1);
+      await prepare(app);
+      const before = app.snapshot();
+      const report = await app.plan("1.0.0");
+      expect(report.outcome).toBe(outcome);
+      expect(actions(report)).toEqual(expected);
+      expect(app.snapshot()).toEqual(before);
+    },
+  );
 
   test("of a launch that would be refused holds the refusal", async () => {
     const app = new Workspace().release(2);
@@ -365,4 +377,38 @@ test("a settings file is read with its paths relative to it", async () => {
     code: "SETTINGS_INVALID",
     hint: "Did you mean db-backup-retention?",
   });
+});
+
+test("a launch that is aborted in the middle of a migration rolls it back", async () => {
+  const app = new Workspace().release(1);
+  await app.launch("1.0.0", ["Emma"]);
+  const controller = new AbortController();
+  const migrations = [
+    { name: "0001_books.sql", up: MIGRATIONS["0001_books.sql"] },
+    { name: "slow", up: (db: Database.Database) => void db.exec("DELETE FROM book") },
+    { name: "never", up: () => Promise.reject(new Error("it ran")) },
+  ];
+  const options = {
+    migrations,
+    signal: controller.signal,
+    onEvent: ({ message }: { message: string }) => message === "slow" && controller.abort(),
+  };
+  expect((await app.refusal("2.0.0", {}, options)).code).toBe("ABORTED");
+  expect(app.titles()).toEqual(["Emma"]);
+});
+
+test("looking at a log that was left behind leaves no trace beside it", async () => {
+  const app = new Workspace().release(1);
+  await app.launch("1.0.0", ["Emma"]);
+  const db = new Database(app.path);
+  db.pragma("wal_autocheckpoint = 0");
+  db.exec("INSERT INTO book (title) VALUES ('in the log')");
+  const files = ["", "-wal"].map((ending) => [ending, readFileSync(app.path + ending)] as const);
+  db.close();
+  for (const [ending, bytes] of files) writeFileSync(app.path + ending, bytes);
+  const before = app.snapshot();
+  expect((await app.plan("1.0.0")).outcome).toBe("would-open");
+  expect(app.snapshot()).toEqual(before);
+  await app.launch("1.0.0");
+  expect(app.titles()).toEqual(["Emma", "in the log"]);
 });
