@@ -133,3 +133,12 @@ export function named<T>(doing: string, task: () => T): T {
     throw toHoldfastError(error, doing) ?? error;
   }
 }
+
+/** The same for a task that is waited for. */
+export async function namedAsync<T>(doing: string, task: () => Promise<T>): Promise<T> {
+  try {
+    return await task();
+  } catch (error) {
+    throw toHoldfastError(error, doing) ?? error;
+  }
+}

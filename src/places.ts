@@ -13,6 +13,8 @@ export interface Places {
   readonly stem: string;
   readonly backups: string;
   readonly lock: string;
+  /** Held by the child process that works behind an application, and outlives it by a moment when that is killed. */
+  readonly workerLock: string;
   readonly index: string;
   /** Guards writes to the index, which outlast the launch lock. */
   readonly indexLock: string;
@@ -31,6 +33,7 @@ export function placesOf(database: string, backupDir: string | undefined): Place
     stem,
     backups,
     lock: join(folder, `.${distinctName(basename(database))}-lock.sqlite`),
+    workerLock: join(folder, `.${distinctName(basename(database))}-worker-lock.sqlite`),
     index: join(backups, `.${stem}-db-index.toml`),
     indexLock: join(backups, `.${stem}-db-index-lock.sqlite`),
     intent: join(backups, `.${stem}-db-intent.toml`),

@@ -122,14 +122,11 @@ export async function loadSettings(
   source: string | SettingsInput,
   options: LoadOptions & Partial<VersionUnneeded> = {},
 ): Promise<SettingsWithoutVersion> {
-  const { origin, folder, values } = typeof source === "string" ? readFile(source) : readObject(source);
+  const { origin, folder, values, unknown } = typeof source === "string" ? readFile(source) : readObject(source);
   const inFile = typeof source === "string";
   const written = (key: string) => (inFile ? key : camelCase(key));
 
-  for (const key of Object.keys(values)) {
-    if (!Object.hasOwn(KEYS, key))
-      await refuseUnknown(origin, written(key), values[key], Object.keys(KEYS).map(written));
-  }
+  for (const [name, value] of unknown) await refuseUnknown(origin, name, value, Object.keys(KEYS).map(written));
   const parsed = v.safeParse(schema, values);
   if (!parsed.success) {
     const [issue] = parsed.issues;
@@ -141,7 +138,7 @@ export async function loadSettings(
   if (appVersion === undefined && options.versionNeeded !== false) {
     throw invalid(origin, written("db-app-version"), undefined, "is required, here or in the call or as --app-version");
   }
-  if (appVersion !== undefined && valid(appVersion) !== appVersion.split("+")[0]) {
+  if (appVersion !== undefined && valid(appVersion) !== String(appVersion).split("+")[0]) {
     const [where, name] =
       options.appVersion === undefined
         ? [origin, written("db-app-version")]
@@ -175,6 +172,8 @@ interface Source {
   readonly folder: string;
   /** By the names of the file. */
   readonly values: Record<string, unknown>;
+  /** What no setting is called, as it is written there. */
+  readonly unknown: readonly (readonly [string, unknown])[];
 }
 
 function readFile(file: string): Source {
@@ -203,8 +202,14 @@ function readFile(file: string): Source {
   }
   try {
     const all = parse(text) as Record<string, unknown>;
-    const values = Object.fromEntries(Object.entries(all).filter(([key]) => key.startsWith("db-")));
-    return { origin: path, folder: dirname(path), values };
+    const own = Object.entries(all).filter(([key]) => key.startsWith("db-"));
+    const isKnown = ([key]: [string, unknown]) => Object.hasOwn(KEYS, key);
+    return {
+      origin: path,
+      folder: dirname(path),
+      values: Object.fromEntries(own.filter(isKnown)),
+      unknown: own.filter((entry) => !isKnown(entry)),
+    };
   } catch (error) {
     const where = error instanceof TomlError ? ` at line ${error.line}, column ${error.column}` : "";
     throw refuse(
@@ -215,19 +220,33 @@ function readFile(file: string): Source {
 }
 
 function readObject(settings: SettingsInput): Source {
+  const origin = "the settings object";
+  // Plain JavaScript may pass anything.
+  if (typeof settings !== "object" || settings === null || Array.isArray(settings)) {
+    throw new HoldfastError({
+      code: "SETTINGS_INVALID",
+      message: `The settings are ${show(settings)}, which is neither the path of a TOML file nor an object.`,
+      hint: 'Call guard("settings.toml") or guard({ path: "data/library.sqlite" }).',
+      details: { value: settings ?? null },
+    });
+  }
   const names = new Map(Object.keys(KEYS).map((key) => [camelCase(key), key as Key]));
-  const values = Object.fromEntries(
-    Object.entries(settings)
-      .filter(([, value]) => value !== undefined)
-      .map(([name, value]) => [names.get(name) ?? name, value as unknown]),
-  );
-  return { origin: "the settings object", folder: process.cwd(), values };
+  const values: Record<string, unknown> = {};
+  const unknown: [string, unknown][] = [];
+  for (const [name, value] of Object.entries(settings)) {
+    const key = names.get(name);
+    if (value === undefined) continue;
+    if (key) values[key] = value;
+    else unknown.push([name, value]);
+  }
+  return { origin, folder: process.cwd(), values, unknown };
 }
 
 async function refuseUnknown(origin: string, key: string, value: unknown, known: readonly string[]): Promise<never> {
   const { closest, distance } = await import("fastest-levenshtein");
-  const nearest = closest(key, [...known]);
-  const near = distance(key, nearest) <= Math.max(2, key.length / 3);
+  // A name of the other notation is nearest to its own twin.
+  const nearest = known.includes(camelCase(key)) ? camelCase(key) : closest(key, [...known]);
+  const near = nearest === camelCase(key) || distance(key, nearest) <= Math.max(2, key.length / 3);
   throw new HoldfastError({
     code: "SETTINGS_INVALID",
     message: `In ${origin}, ${key} = ${show(value)} is not a setting of Holdfast.`,

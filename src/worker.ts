@@ -47,18 +47,16 @@ const handlers: Handlers = {
     order.exclusive ? takeBackup(engine, order, onProgress) : besideTheApp(engine, order, onProgress),
 };
 
-/**
- * Behind a running application the child holds the launch lock itself: should the application die, the next
- * launch waits until this process is gone too.
- */
+/** Behind a running application: should that be killed, the next launch waits until this process is gone too. */
 async function besideTheApp(
   engine: Engine,
   order: BackupOrder,
   onProgress: (progress: Progress) => void,
 ): Promise<Awaited<ReturnType<typeof takeBackup>>> {
-  const lock = new FileLock(engine.openPlain, order.places.lock);
+  const { workerLock, database } = order.places;
+  const lock = new FileLock(engine.openPlain, workerLock, database);
   try {
-    if (!(await poll(() => lock.tryShared(), LOCK_PATIENCE_MS))) throw locked(order.places.lock);
+    if (!(await poll(() => lock.tryShared(), LOCK_PATIENCE_MS)) || !process.connected) throw locked(workerLock);
     return await takeBackup(engine, order, onProgress);
   } finally {
     lock.release();

@@ -222,7 +222,7 @@ export function isPlainName(file: string): boolean {
   return (
     file === basename(file) &&
     /^[^\\/:*?"<>|\p{Cc}.][^\\/:*?"<>|\p{Cc}]*$/u.test(file) &&
-    !/^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i.test(file) &&
+    !/^(con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³])(\.|$)/i.test(file) &&
     !/[. ]$/.test(file)
   );
 }

@@ -35,15 +35,16 @@ export function trimQuarantine(
   setAside: readonly SetAside[],
   limit: number,
 ): readonly { file: string; reason: string }[] {
-  const quarantined = setAside
-    .filter((each) => each.kind === "quarantined")
-    .sort((a, b) => b.file.localeCompare(a.file));
+  const quarantined = setAside.filter((each) => each.kind === "quarantined").sort((a, b) => byAge(b.file, a.file));
+  const sizes = new Map(quarantined.map((each) => [each, sizesOf(places, each)]));
   const removed: { file: string; reason: string }[] = [];
   const seen = new Map<string, string>();
   const counts = { database: 0, sidecars: 0 };
   for (const each of quarantined) {
     const kind = each.files.includes(each.file) ? "database" : "sidecars";
-    const bytes = bytesOf(places, each, quarantined);
+    // Bytes are read only where another quarantined set has the very same sizes.
+    const alike = [...sizes].some(([other, size]) => other !== each && size === sizes.get(each));
+    const bytes = alike ? bytesOf(places, each) : null;
     const twin = bytes === null ? undefined : seen.get(bytes);
     if (bytes !== null && twin === undefined) seen.set(bytes, each.file);
     if (twin === undefined && ++counts[kind] <= limit) continue;
@@ -57,18 +58,22 @@ export function trimQuarantine(
   return removed;
 }
 
-/** A mark of the content, read only when another quarantined set has the very same sizes. */
-function bytesOf(places: Places, each: SetAside, all: readonly SetAside[]): string | null {
-  const sizes = (set: SetAside) =>
-    set.files.map((file) => suffix(set, file) + sizeOf(join(places.backups, file))).join();
-  if (!all.some((other) => other !== each && sizes(other) === sizes(each))) return null;
-  return each.files.map((file) => `${suffix(each, file)}:${sha256Of(join(places.backups, file))}`).join();
+/** Below zero when `a` is the older name: by its time, then by the number that a second one of the second got. */
+function byAge(a: string, b: string): number {
+  const parts = (file: string) => /-(\d{8}T\d{6}Z)-corrupt(?:-(\d+))?/.exec(file) ?? [];
+  const [, timeA = "", numberA = "1"] = parts(a);
+  const [, timeB = "", numberB = "1"] = parts(b);
+  return timeA.localeCompare(timeB) || Number(numberA) - Number(numberB);
+}
+
+function sizesOf(places: Places, set: SetAside): string {
+  return set.files.map((file) => `${suffix(set, file)}:${statSync(join(places.backups, file)).size}`).join();
+}
+
+function bytesOf(places: Places, set: SetAside): string {
+  return set.files.map((file) => `${suffix(set, file)}:${sha256Of(join(places.backups, file))}`).join();
 }
 
 function suffix(set: SetAside, file: string): string {
   return file.slice(set.file.length);
-}
-
-function sizeOf(path: string): number {
-  return statSync(path).size;
 }

@@ -41,7 +41,7 @@ export function examine(engine: Engine, order: ExamineOrder): Inspection {
     return inspect(engine, path, order);
   } catch (error) {
     // SQLite judges whether a journal is hot, and says so when it may not roll it back.
-    const hot = error instanceof HoldfastError && error.details["cause"] === "SQLITE_READONLY_ROLLBACK";
+    const hot = error instanceof HoldfastError && error.details.cause === "SQLITE_READONLY_ROLLBACK";
     if (!hot || mayBeWritten) throw error;
     return examineRolledBack(engine, order);
   }

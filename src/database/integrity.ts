@@ -142,10 +142,9 @@ export function inspect(engine: Engine, path: string, options: InspectOptions): 
   if (!header.isSqlite && !engine.custom) {
     return { verdict: { kind: "corrupt", problems: ["file is not a database"] }, self: null, journalMode };
   }
-  let subject: Subject = { path, header, custom: engine.custom, sqlite: "0.0.0" };
+  const subject: Subject = { path, header, custom: engine.custom, sqlite: engine.sqliteVersion };
   let self: SelfDescription | null = null;
   const look = (db: Connection): Verdict => {
-    subject = { ...subject, sqlite: db.prepare("SELECT sqlite_version()").pluck().get() as string };
     self = describe(db);
     return check === "full" ? checkAll(db, subject) : { kind: "sound", warnings: [] };
   };

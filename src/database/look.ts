@@ -7,7 +7,7 @@
  */
 import { linkSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { HoldfastError, hasCode, named } from "../errors.ts";
+import { HoldfastError, named } from "../errors.ts";
 import { copyDurably } from "../platform/atomic-file.ts";
 import { requireSpace } from "../platform/free-space.ts";
 import { observeFiles, presentSidecars, SIDECARS } from "./files.ts";
@@ -68,17 +68,23 @@ function withConnection<T>(db: Connection, look: (db: Connection) => T): T {
 function giveSecondName(path: string, scratch: string): boolean {
   try {
     linkSync(path, scratch);
-  } catch (error) {
-    if (hasCode(error) && READ_ONLY.has(error.code)) return false;
+    return true;
+  } catch {
+    // No links here, or none to another user's file: https://docs.kernel.org/admin-guide/sysctl/fs.html#protected-hardlinks
+  }
+  try {
     named(`copying ${path} to look at it`, () => {
       requireSpace(dirname(scratch), statSync(path).size);
       copyDurably(path, scratch);
     });
+    return true;
+  } catch (error) {
+    if (error instanceof HoldfastError && READ_ONLY.has(String(error.details.cause))) return false;
+    throw error;
   }
-  return true;
 }
 
-const READ_ONLY = new Set(["EROFS", "EACCES"]);
+const READ_ONLY = new Set(["EROFS", "EACCES", "EPERM"]);
 
 /** Removes a temporary database with whatever SQLite left beside it. */
 export function discard(temporary: string): void {

@@ -40,15 +40,14 @@ export interface MigrateOutcome {
 export async function migrateInTransaction(db: Connection, order: MigrateOrder): Promise<MigrateOutcome> {
   const restore = prepareConnection(db);
   try {
-    const before = violationsIfCheckable(db);
+    const faults = new ForeignKeyFaults(db);
     await order.begin();
     try {
-      const applied = await runWithUmzug(db, order, true);
-      requireNoNewViolations(db, before, order, applied);
+      const applied = await runWithUmzug(db, order, faults, true);
       writeStamp(db, stampOf(order));
       order.stop();
       db.exec("COMMIT");
-      return { applied, warnings: oldViolations(before) };
+      return { applied, warnings: faults.warnings };
     } catch (error) {
       if (db.inTransaction) db.exec("ROLLBACK");
       throw error;
@@ -65,12 +64,12 @@ export async function migrateInTransaction(db: Connection, order: MigrateOrder):
 export async function migrateCopy(db: Connection, order: MigrateOrder): Promise<MigrateOutcome> {
   const restore = prepareConnection(db);
   try {
-    const before = violationsIfCheckable(db);
-    const applied = await runWithUmzug(db, order, false);
-    requireNoNewViolations(db, before, order, applied);
+    const faults = new ForeignKeyFaults(db);
+    const applied = await runWithUmzug(db, order, faults, false);
     writeStamp(db, stampOf(order));
-    return { applied, warnings: oldViolations(before) };
+    return { applied, warnings: faults.warnings };
   } finally {
+    if (db.inTransaction) db.exec("ROLLBACK");
     restore();
   }
 }
@@ -91,7 +90,12 @@ function prepareConnection(db: Connection): () => void {
   };
 }
 
-async function runWithUmzug(db: Connection, order: MigrateOrder, together: boolean): Promise<string[]> {
+async function runWithUmzug(
+  db: Connection,
+  order: MigrateOrder,
+  faults: ForeignKeyFaults,
+  together: boolean,
+): Promise<string[]> {
   const { Umzug } = await import("umzug");
   createLedger(db);
   const applied: string[] = [];
@@ -105,6 +109,7 @@ async function runWithUmzug(db: Connection, order: MigrateOrder, together: boole
         order.stop();
         order.onStep(migration.name, position, pending.length);
         await runOne(db, migration, together);
+        faults.lookAfter(migration.name);
       },
     })),
     storage: {
@@ -131,14 +136,10 @@ async function runWithUmzug(db: Connection, order: MigrateOrder, together: boole
     await runner.up();
   } catch (error) {
     order.stop();
-    const running = pending[applied.length];
-    throw failure(
-      order,
-      running?.name ?? "",
-      causeOf(error),
-      pending.slice(applied.length).map((each) => each.name),
-    );
+    throw failure(order, pending[applied.length]?.name ?? "", causeOf(error));
   }
+  const fault = faults.stillThere();
+  if (fault) throw failure(order, fault.migration, new Error(fault.why));
   return applied;
 }
 
@@ -148,6 +149,7 @@ async function runOne(db: Connection, migration: Migration, together: boolean): 
     await up(together ? withoutTransactionControl(db) : db);
   } else {
     for (const statement of splitStatements(up)) {
+      if (together) refuseTransactionControl(statement.text);
       try {
         db.exec(statement.text);
       } catch (error) {
@@ -159,38 +161,50 @@ async function runOne(db: Connection, migration: Migration, together: boolean): 
   if (!together && db.inTransaction) throw new Error("it began a transaction and left it open");
 }
 
-/** The connection as a scripted migration sees it: what would end the shared transaction throws before it runs. */
-function withoutTransactionControl(db: Connection): Connection {
-  const refuse = (sql: string): void => {
-    const found = firstTransactionStatement(sql);
-    if (found) throw new Error(`it says ${found.verb}, but all pending migrations run in one transaction`);
-  };
-  return new Proxy(db, {
-    get(target, key) {
-      const value = Reflect.get(target, key, target) as unknown;
-      if (typeof value !== "function") return value;
-      return (...args: unknown[]) => {
-        if (key === "close") throw new Error("it closes the connection");
-        if ((key === "exec" || key === "prepare") && typeof args[0] === "string") refuse(args[0]);
-        return Reflect.apply(value, target, args) as unknown;
-      };
-    },
-  });
+function refuseTransactionControl(sql: string): void {
+  const found = firstTransactionStatement(sql);
+  if (found) throw new Error(`it says ${found.verb}, but all pending migrations run in one transaction`);
 }
 
-function failure(order: MigrateOrder, name: string, cause: unknown, notApplied: readonly string[]): HoldfastError {
-  const left = notApplied.filter((each) => each !== name);
+/**
+ * The connection as a scripted migration sees it: what would end the shared transaction throws before it runs. What
+ * the methods return leads back to the connection, and is wrapped as well.
+ */
+function withoutTransactionControl(db: Connection): Connection {
+  // The proxy stands for an empty object: a frozen property of the real one would have to be handed out as it is.
+  const wrap = <T extends object>(target: T): T =>
+    new Proxy({} as T, {
+      get(_, key) {
+        const value = Reflect.get(target, key, target) as unknown;
+        if (typeof value !== "function") return rewrap(value);
+        return (...args: unknown[]) => {
+          if (target === db && key === "close") throw new Error("it closes the connection");
+          if (target === db && (key === "exec" || key === "prepare")) refuseTransactionControl(String(args[0]));
+          return rewrap(Reflect.apply(value, target, args));
+        };
+      },
+    });
+  const wrapped = wrap(db);
+  const rewrap = (value: unknown): unknown => {
+    if (value === db) return wrapped;
+    const isStatement =
+      typeof value === "object" && value !== null && (value as { database?: unknown }).database === db;
+    return isStatement ? wrap(value) : value;
+  };
+  return wrapped;
+}
+
+function failure(order: MigrateOrder, name: string, cause: unknown): HoldfastError {
+  const all = order.pending.map((migration) => migration.name);
+  const others = all.filter((each) => each !== name);
+  const rest =
+    others.length > 0 ? `${others.join(", ")} ${others.length === 1 ? "is" : "are"} not applied either, and ` : "";
   return new HoldfastError(
     {
       code: "MIGRATION_FAILED",
-      message: `The migration ${name} failed: ${messageOf(cause)}. Nothing of it stays; ${left.length > 0 ? `${left.join(", ")} ${left.length === 1 ? "was" : "were"} not applied either, and ` : ""}the database is as it was.`,
+      message: `The migration ${name} failed: ${messageOf(cause)}. Nothing of it stays; ${rest}the database is as it was.`,
       hint: "The version of the application that was used before still opens this database. Its makers have to mend the migration.",
-      details: {
-        migration: name,
-        error: messageOf(cause),
-        notApplied: [...new Set([name, ...notApplied])],
-        appVersion: order.appVersion,
-      },
+      details: { migration: name, error: messageOf(cause), notApplied: all, appVersion: order.appVersion },
     },
     { cause },
   );
@@ -202,12 +216,70 @@ function causeOf(error: unknown): unknown {
 }
 
 /**
- * Violated foreign keys, counted by table, parent and the values that have none. Not by rowid: a rebuilt table
- * may number its rows anew, and its old faults are still old.
+ * Violated foreign keys before and after each migration. They are told apart by the values that have no parent: a
+ * rebuilt table may number its rows anew, a renamed one has another name, and its old faults are still old.
  */
-function violations(db: Connection): Map<string, number> {
-  const counts = new Map<string, number>();
-  const columns = new Map<string, string[]>();
+class ForeignKeyFaults {
+  readonly #db: Connection;
+  /** Null where a declaration of the application's, such as a parent without a unique key, makes a check impossible. */
+  readonly #before: ReadonlyMap<string, number> | null;
+  #now: ReadonlyMap<string, Violation> = new Map();
+  /** The migration after which a new fault was first there. */
+  readonly #since = new Map<string, string>();
+
+  constructor(db: Connection) {
+    this.#db = db;
+    this.#before = this.#countsIfCheckable();
+  }
+
+  lookAfter(migration: string): void {
+    if (this.#before === null) return;
+    const before = this.#before;
+    const found = violations(this.#db);
+    this.#now = new Map([...found].filter(([values, { count }]) => count > (before.get(values) ?? 0)));
+    for (const values of this.#now.keys()) if (!this.#since.has(values)) this.#since.set(values, migration);
+  }
+
+  /** A new fault that no later migration has mended. */
+  stillThere(): { migration: string; why: string } | null {
+    const [first] = this.#now;
+    if (!first) return null;
+    const [values, { table, columns, parent }] = first;
+    const why = `FOREIGN KEY constraint failed: ${table}(${columns.join()}) = ${values} has no row in ${parent}`;
+    return { migration: this.#since.get(values) ?? "", why };
+  }
+
+  get warnings(): string[] {
+    if (this.#before === null) {
+      return ["The foreign keys could not be checked before the migrations ran, and were not compared after."];
+    }
+    const count = [...this.#before.values()].reduce((sum, each) => sum + each, 0);
+    if (count === 0) return [];
+    const [rows, were] = count === 1 ? ["row", "was"] : ["rows", "were"];
+    return [`${count} ${rows} broke a foreign key before the migrations ran, and ${were} left as found.`];
+  }
+
+  #countsIfCheckable(): ReadonlyMap<string, number> | null {
+    try {
+      return new Map([...violations(this.#db)].map(([values, { count }]) => [values, count]));
+    } catch (error) {
+      if (isCorruption(error) || toHoldfastError(error, "checking foreign keys")) throw error;
+      return null;
+    }
+  }
+}
+
+interface Violation {
+  readonly table: string;
+  readonly columns: readonly string[];
+  readonly parent: string;
+  count: number;
+}
+
+/** By the values, as JSON. */
+function violations(db: Connection): Map<string, Violation> {
+  const found = new Map<string, Violation>();
+  const columnsOf = new Map<string, string[]>();
   const rows = db.prepare("PRAGMA foreign_key_check").all() as {
     table: string;
     rowid: number | null;
@@ -216,21 +288,19 @@ function violations(db: Connection): Map<string, number> {
   }[];
   for (const { table, rowid, parent, fkid } of rows) {
     const id = `${table}\n${fkid}`;
-    if (!columns.has(id)) columns.set(id, childColumns(db, table, fkid));
-    const names = columns.get(id) ?? [];
-    const values =
-      rowid === null
-        ? []
-        : db
-            .prepare(`SELECT ${names.map(quote).join()} FROM ${quote(table)} WHERE rowid = ?`)
-            .raw()
-            .get(rowid);
-    const key = JSON.stringify([table, parent, names, values], (_, value: unknown) =>
-      typeof value === "bigint" ? String(value) : value,
-    );
-    counts.set(key, (counts.get(key) ?? 0) + 1);
+    const columns = columnsOf.get(id) ?? childColumns(db, table, fkid);
+    columnsOf.set(id, columns);
+    const select = `SELECT ${columns.map(quote).join()} FROM ${quote(table)} WHERE rowid = ?`;
+    const values = JSON.stringify(rowid === null ? [] : db.prepare(select).raw().get(rowid), asText);
+    const known = found.get(values);
+    if (known) known.count++;
+    else found.set(values, { table, columns, parent, count: 1 });
   }
-  return counts;
+  return found;
+}
+
+function asText(_: string, value: unknown): unknown {
+  return typeof value === "bigint" ? String(value) : value;
 }
 
 function childColumns(db: Connection, table: string, fkid: number): string[] {
@@ -243,37 +313,4 @@ function childColumns(db: Connection, table: string, fkid: number): string[] {
 
 function quote(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
-}
-
-/** Null when a declaration of the application's, such as a parent without a unique key, makes a check impossible. */
-function violationsIfCheckable(db: Connection): Map<string, number> | null {
-  try {
-    return violations(db);
-  } catch (error) {
-    if (isCorruption(error) || toHoldfastError(error, "checking foreign keys")) throw error;
-    return null;
-  }
-}
-
-function requireNoNewViolations(
-  db: Connection,
-  before: ReadonlyMap<string, number> | null,
-  order: MigrateOrder,
-  applied: readonly string[],
-): void {
-  if (before === null) return;
-  const found = [...violations(db)].find(([key, count]) => count > (before.get(key) ?? 0));
-  if (!found) return;
-  const [table, parent, names, values] = JSON.parse(found[0]) as [string, string, string[], unknown[]];
-  const why = `FOREIGN KEY constraint failed: ${table}(${names.join()}) = ${JSON.stringify(values)} has no row in ${parent}`;
-  throw failure(order, applied.at(-1) ?? "", new Error(why), []);
-}
-
-function oldViolations(before: ReadonlyMap<string, number> | null): string[] {
-  if (before === null)
-    return ["The foreign keys could not be checked before the migrations ran, and were not compared after."];
-  const count = [...before.values()].reduce((sum, each) => sum + each, 0);
-  if (count === 0) return [];
-  const [rows, were] = count === 1 ? ["row", "was"] : ["rows", "were"];
-  return [`${count} ${rows} broke a foreign key before the migrations ran, and ${were} left as found.`];
 }

@@ -132,7 +132,9 @@ function fromInput(input: MigrationInput): Migration {
 function directives(where: string, text: string): { transaction: boolean; compatibleSince: string | null } {
   let transaction = true;
   let compatibleSince: string | null = null;
-  for (const [, directive = ""] of text.matchAll(/^[ \t]*(?:--|\/\/)[ \t]*holdfast:[ \t]*(.*?)[ \t]*\r?$/gm)) {
+  for (const [, directive = ""] of text
+    .replace(/^\uFEFF/, "")
+    .matchAll(/^[ \t]*(?:--|\/\/)[ \t]*holdfast:[ \t]*(.*?)[ \t]*\r?$/gm)) {
     const [word, value] = directive.split(/\s+/);
     if (word === "no-transaction") transaction = false;
     else if (word === "compatible-since") compatibleSince = requireVersion(where, value);

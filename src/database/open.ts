@@ -23,6 +23,8 @@ export interface Engine {
   /** Opens the bytes of a database read-only in memory. */
   openBytes(bytes: Buffer): Connection;
   open(path: string, mode: OpenMode, options?: { timeout?: number }): Connection;
+  /** The version of SQLite itself, as in 3.54.1. */
+  readonly sqliteVersion: string;
   /** True when the application brings its own opener: then a file need not look like SQLite's from outside. */
   readonly custom: boolean;
 }
@@ -55,6 +57,14 @@ export async function loadEngine(openerUrl?: string): Promise<Engine> {
   const opener = openerUrl === undefined ? undefined : await loadOpener(openerUrl);
   return {
     custom: opener !== undefined,
+    get sqliteVersion() {
+      const db = new Sqlite(":memory:");
+      try {
+        return db.prepare("SELECT sqlite_version()").pluck().get() as string;
+      } finally {
+        db.close();
+      }
+    },
     openPlain: (path, options) => new Sqlite(path, options),
     openBytes: (bytes) => new Sqlite(bytes, { readonly: true }),
     open(path, mode, options) {

@@ -25,12 +25,17 @@ export interface Snapshot {
 
 const PAGES_A_STEP = 2048;
 const PAGES_A_SHORT_STEP = 128;
-const RESTARTS = 20;
+const RESTARTS = 100;
+/** A pause after each step that got nowhere; this is a process of its own, which may sleep. */
+const STALL_MS = 25;
+const idle = new Int32Array(new SharedArrayBuffer(4));
+/** How long each try waits for a writer's lock. */
+const BUSY_MS = 250;
 
 /** Copies `from`, with its sidecars, to the new file `to`. The copy inherits the journal mode in its header. */
 export async function copySnapshot(engine: Engine, from: string, to: string, options: CopyOptions): Promise<Snapshot> {
   createPrivateFile(to);
-  const db = engine.open(from, "readonly");
+  const db = engine.open(from, "readonly", { timeout: BUSY_MS });
   try {
     await passTick(from);
     const before = observeFiles(from);
@@ -42,7 +47,9 @@ export async function copySnapshot(engine: Engine, from: string, to: string, opt
     const begun = observeFiles(from);
     const still = sameIdentity(before.main, begun.main) && livingSidecars(begun).length === 0 && !isAbsent(begun);
     await (hold ? copyHeld(db, to, options) : copyInSteps(db, from, to, options));
-    return { source: still && begun.main && canTellLaterWrites(begun.main) ? begun.main : null };
+    // Between short steps the file may have changed, and the copy begun anew.
+    const settled = hold || sameIdentity(begun.main, observeFiles(from).main);
+    return { source: still && settled && begun.main && canTellLaterWrites(begun.main) ? begun.main : null };
   } finally {
     db.close();
   }
@@ -64,7 +71,10 @@ async function copyInSteps(db: Connection, from: string, to: string, options: Co
     try {
       await db.backup(to, {
         progress({ totalPages, remainingPages }) {
-          if (remainingPages > last) restarts++;
+          if (remainingPages >= last) {
+            restarts++;
+            Atomics.wait(idle, 0, 0, STALL_MS);
+          }
           last = remainingPages;
           if (restarts > RESTARTS) throw starved(from);
           options.onPages?.(totalPages - remainingPages, totalPages);
@@ -76,7 +86,7 @@ async function copyInSteps(db: Connection, from: string, to: string, options: Co
       const busy = /^SQLITE_(BUSY|LOCKED)/.test(String((error as { code?: unknown }).code));
       if (!busy) throw error;
       if (attempt > RESTARTS) throw starved(from);
-      await pause(50 * attempt);
+      await pause(STALL_MS);
     }
   }
 }

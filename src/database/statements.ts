@@ -11,7 +11,7 @@ export interface Statement {
 }
 
 const TOKEN =
-  /(?<space>\s+|--[^\n]*(?:\n|$)|\/\*[\s\S]*?(?:\*\/|$))|(?<quoted>'(?:[^']|'')*'?|"(?:[^"]|"")*"?|`(?:[^`]|``)*`?|\[[^\]]*\]?)|(?<word>[\p{L}_\u0080-\uFFFF][\p{L}\p{N}_$\u0080-\uFFFF]*)|(?<end>;)|(?<other>[\s\S])/uy;
+  /(?<space>\s+|--[^\n]*(?:\n|$)|\/\*[\s\S]*?(?:\*\/|$))|(?<quoted>'[^']*'?|"[^"]*"?|`[^`]*`?|\[[^\]]*\]?)|(?<word>[\p{L}_\u0080-\uFFFF][\p{L}\p{N}_$\u0080-\uFFFF]*)|(?<end>;)|(?<other>[\s\S])/uy;
 
 export function* splitStatements(sql: string): Generator<Statement> {
   let start = -1;
@@ -28,10 +28,7 @@ export function* splitStatements(sql: string): Generator<Statement> {
     if (end === undefined) {
       const upper = word?.toUpperCase() ?? "";
       if (words.length < 4) words.push(upper);
-      trigger ||=
-        words[0] === "CREATE" &&
-        words.slice(1).includes("TRIGGER") &&
-        /^(TRIGGER|TEMP|TEMPORARY)$/.test(words[1] ?? "");
+      trigger ||= /^CREATE (TEMP |TEMPORARY )?TRIGGER$/.test(words.join(" "));
       lastWasEnd = upper === "END" && afterSemicolon;
       afterSemicolon = false;
       continue;

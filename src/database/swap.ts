@@ -13,7 +13,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { parse, stringify } from "smol-toml";
 import * as v from "valibot";
-import { HoldfastError, hasCode, messageOf, named } from "../errors.ts";
+import { HoldfastError, hasCode, messageOf, named, namedAsync } from "../errors.ts";
 import { type Places, temporaryIn } from "../places.ts";
 import {
   type FileIdentity,
@@ -27,6 +27,7 @@ import {
 } from "../platform/atomic-file.ts";
 import { isAbsent, observeFiles, presentSidecars, SIDECARS } from "./files.ts";
 import type { Engine } from "./open.ts";
+import { sha256Of } from "./read-raw.ts";
 
 const identity = v.object({ ino: v.string(), size: v.string(), mtime: v.string() });
 
@@ -67,35 +68,33 @@ export async function swap(order: SwapOrder, copy: CopyFile): Promise<void> {
     sidecars: presentSidecars(old).map((ending) => ({ ending, identity: old.sidecars[ending] as FileIdentity })),
   };
   const file = freeIntentFile(places);
-  await named(`swapping ${places.database}`, async () => {
+  await namedAsync(`swapping ${places.database}`, async () => {
     syncFolder(places.folder);
     writeAtomically(file, HEAD + stringify(intent), temporaryIn(dirname(file), places, "intent"));
+    const made: string[] = [];
     try {
-      await keepOld(intent, places, copy);
+      await keepOld(intent, places, copy, made);
     } catch (error) {
       // Nothing was replaced yet: a full disk must not leave a swap that every later launch fails to complete.
-      undo(intent, file);
+      for (const each of [...made, file]) removeDurably(each);
       throw error;
     }
     replaceOld(intent, file);
   });
 }
 
-function undo(intent: Intent, file: string): void {
-  if (intent.aside !== undefined) {
-    for (const ending of ["", ...intent.sidecars.map((each) => each.ending)]) removeDurably(intent.aside + ending);
-  }
-  removeDurably(file);
-}
-
 const HEAD =
   "# A swap of the database that is under way. The next launch completes it: do not edit or delete this file.\n";
 
-async function keepOld(intent: Intent, places: Places, copy: CopyFile): Promise<void> {
+/** @param made gets the names that were given now */
+async function keepOld(intent: Intent, places: Places, copy: CopyFile, made: string[]): Promise<void> {
   const { database, aside } = intent;
   if (aside === undefined) return;
-  if (intent.old_identity) await keepUnder(database, aside, places, copy);
-  for (const { ending } of intent.sidecars) await keepUnder(database + ending, aside + ending, places, copy);
+  for (const ending of [...(intent.old_identity ? [""] : []), ...intent.sidecars.map((each) => each.ending)]) {
+    if (isKept(database + ending, aside + ending)) continue;
+    await keepUnder(database + ending, aside + ending, places, copy);
+    made.push(aside + ending);
+  }
   syncFolder(dirname(aside));
 }
 
@@ -105,9 +104,21 @@ function replaceOld(intent: Intent, file: string): void {
   removeDurably(file);
 }
 
-/** A name that is there already was given by the run that was cut off: it was free when the intent was written. */
+/** Whether a run that was cut off gave the second name already; anybody else's file of that name is none. */
+function isKept(from: string, to: string): boolean {
+  const [old, kept] = [identify(from), identify(to)];
+  if (!kept) return old === null;
+  if (!old || old.ino === kept.ino) return true;
+  if (old.size === kept.size && sha256Of(from) === sha256Of(to)) return true;
+  throw new HoldfastError({
+    code: "IO_FAILED",
+    message: `${from} cannot be kept as ${to}: another file has taken that name.`,
+    hint: `Move that file away and start again: mv "${to}" "${to}.other"`,
+    details: { from, to },
+  });
+}
+
 async function keepUnder(from: string, to: string, places: Places, copy: CopyFile): Promise<void> {
-  if (existsSync(to) || !existsSync(from)) return;
   await secondName(from, to, async () => {
     const temporary = temporaryIn(dirname(to), places, "backup");
     await copy(from, temporary);
@@ -138,9 +149,9 @@ export async function finishSwap(places: Places, copy: CopyFile): Promise<void> 
   const found = findIntent(places);
   if (!found || "why" in found) return;
   const { intent, file } = found;
-  await named(`completing the swap of ${places.database}`, async () => {
+  await namedAsync(`completing the swap of ${places.database}`, async () => {
     if (alreadyRenamed(intent)) return removeDurably(file);
-    await keepOld(intent, places, copy);
+    await keepOld(intent, places, copy, []);
     replaceOld(intent, file);
   });
 }

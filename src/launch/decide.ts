@@ -134,11 +134,13 @@ function strayOrAbsent(facts: Facts, rules: Rules): Rule {
   const what = files.main === null ? "the database is missing" : "the database has zero bytes";
   if (rules.onMissing === "create") return { do: "create", reason: `${what}, and db-on-missing is "create"` };
   if (rules.onMissing === "refuse") {
+    const backups = [...own.map((entry) => entry.file), ...facts.survey.unidentified];
+    const exist = backups.length === 1 ? "1 backup of it exists" : `${backups.length} backups of it exist`;
     return refuse({
       code: "NOT_FOUND",
-      message: `${files.path} ${files.main === null ? "is missing" : "has zero bytes"}, and ${own.length} backup${own.length === 1 ? "" : "s"} of it exist.`,
+      message: `${files.path} ${files.main === null ? "is missing" : "has zero bytes"}, and ${own.length > 0 ? exist : `there are files that may be backups of it: ${backups.join(", ")}`}.`,
       hint: 'Put the file back, or set db-on-missing to "restore" to bring the newest backup back.',
-      details: { path: files.path, backups: own.map((entry) => entry.file) },
+      details: { path: files.path, backups },
     });
   }
   return restore(facts, own, "missing", what);
@@ -282,7 +284,7 @@ function drift(facts: Facts): Refusal {
   if (!difference) {
     return {
       code: "MIGRATION_DRIFT",
-      message: `${files.path} has the migration ${extra?.name} applied, which this application, at the same version, does not have.`,
+      message: `${files.path} has the migration ${extra?.name} applied, which this application${stamp?.appVersion === app.version ? ", at the same version," : ""} does not have.`,
       hint: "Use the build that applied it, or bring the migration back. Nothing was touched.",
       details: {
         path: files.path,

@@ -1,7 +1,8 @@
 /** Waiting for others: another launch, a running application, a program that has the database open. */
 
-import { toHoldfastError } from "../errors.ts";
-import { poll } from "../platform/lock.ts";
+import { existsSync } from "node:fs";
+import { HoldfastError, toHoldfastError } from "../errors.ts";
+import { FileLock, poll } from "../platform/lock.ts";
 import type { Context } from "./context.ts";
 import type { Doing } from "./decide.ts";
 import type { Facts } from "./facts.ts";
@@ -20,20 +21,37 @@ export async function wait(context: Context, facts: Facts, decision: Doing<"wait
     left,
     signal,
   );
+  if (held && lock.state === "exclusive") await orphansGone(context);
   if (held) return await observe(context, false);
   return lock.tryShared() ? await observe(context, true) : { ...facts, lock: "taken", waited: true };
 }
 
 /** Alone where possible, else beside a running application; false while another launch is under way. */
 export async function acquire(context: Context): Promise<boolean> {
-  const { lock, signal } = context;
+  const { lock } = context;
   if (!lock) return true;
-  if (context.readonly) return lock.tryShared();
-  return lock.tryExclusive() || (await poll(() => lock.tryExclusive(), ORPHAN_MS, signal)) || lock.tryShared();
+  if (context.readonly || !lock.tryExclusive()) return lock.tryShared();
+  await orphansGone(context);
+  return true;
 }
 
-/** The child of an application that was killed holds the lock until it notices, and is no application to open beside. */
-const ORPHAN_MS = 100;
+/** The child of an application that was killed works on until it notices; it must not do so beside a launch. */
+async function orphansGone(context: Context): Promise<void> {
+  const { engine, places, settings, signal } = context;
+  if (!existsSync(places.workerLock)) return;
+  const lock = new FileLock(engine.openPlain, places.workerLock);
+  try {
+    if (await poll(() => lock.tryExclusive(), settings.lockTimeout, signal)) return;
+  } finally {
+    lock.release();
+  }
+  throw new HoldfastError({
+    code: "DB_IN_USE",
+    message: `The backup of an application that has ended is still at work on ${places.database}.`,
+    hint: "Wait until its process has ended, then start again.",
+    details: { path: places.database, lock: places.workerLock },
+  });
+}
 
 /**
  * Tries until another program lets go of the database, or `db-lock-timeout` is over. Without SQLite's own busy

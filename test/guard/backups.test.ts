@@ -168,6 +168,7 @@ describe("a backup", () => {
   test("is consistent while the application goes on writing", async () => {
     const app = new Workspace().release(1);
     const library = await app.guard("1.0.0");
+    await library.backup;
     library.db.exec("CREATE TABLE pair (a INTEGER, b INTEGER); INSERT INTO pair VALUES (0, 0)");
     await library.close();
     const again = await app.guard("1.0.0");
