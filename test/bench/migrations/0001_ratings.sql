@@ -1,0 +1,6 @@
+CREATE TABLE ratings (
+  book_id INTEGER NOT NULL REFERENCES books (id) ON DELETE CASCADE,
+  member_id INTEGER NOT NULL REFERENCES members (id) ON DELETE CASCADE,
+  stars INTEGER NOT NULL CHECK (stars BETWEEN 1 AND 5),
+  PRIMARY KEY (book_id, member_id)
+) WITHOUT ROWID;
