@@ -1,6 +1,6 @@
 /** Which backup to restore: a pure choice over what the index and the verifications say. */
 import { basename, resolve } from "node:path";
-import { compare } from "semver";
+import { compare, valid } from "semver";
 import { type Layout, type LayoutRelation, relate } from "../database/layout.ts";
 import type { LedgerEntry } from "../database/stamp.ts";
 import type { IndexEntry } from "./index-file.ts";
@@ -61,7 +61,7 @@ export function usability(
 export function isDeclaredCompatible(ledger: readonly LedgerEntry[], app: Layout, version: string): boolean {
   return ledger
     .slice(app.length)
-    .every((step) => step.compatibleSince !== null && compare(step.compatibleSince, version) <= 0);
+    .every((step) => valid(step.compatibleSince) !== null && compare(String(step.compatibleSince), version) <= 0);
 }
 
 /**

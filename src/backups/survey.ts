@@ -5,6 +5,7 @@
  */
 import { existsSync, lstatSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { valid } from "semver";
 import { inspect } from "../database/integrity.ts";
 import type { Engine } from "../database/open.ts";
 import { sha256Of } from "../database/read-raw.ts";
@@ -170,6 +171,9 @@ function lookAt(
     if (verdict.kind === "corrupt") return { why: `it is damaged: ${verdict.problems[0]}`, regular: true };
     if (verdict.kind === "impossible") return { why: verdict.reason, regular: true };
     const row = self?.backup;
+    if (row && row.version !== null && !valid(row.version)) {
+      return { why: `it names the version ${JSON.stringify(row.version)}`, regular: true };
+    }
     if (!row) return { why: "it is not a backup that Holdfast took", regular: true };
     return {
       entry: {

@@ -224,6 +224,7 @@ class ForeignKeyFaults {
   /** Null where a declaration of the application's, such as a parent without a unique key, makes a check impossible. */
   readonly #before: ReadonlyMap<string, number> | null;
   #now: ReadonlyMap<string, Violation> = new Map();
+  #unjudged: { migration: string; why: string } | null = null;
   /** The migration after which a new fault was first there. */
   readonly #since = new Map<string, string>();
 
@@ -235,13 +236,28 @@ class ForeignKeyFaults {
   lookAfter(migration: string): void {
     if (this.#before === null) return;
     const before = this.#before;
-    const found = violations(this.#db);
+    const found = this.#look(migration);
+    if (!found) return;
     this.#now = new Map([...found].filter(([values, { count }]) => count > (before.get(values) ?? 0)));
     for (const values of this.#now.keys()) if (!this.#since.has(values)) this.#since.set(values, migration);
   }
 
+  /** A reference that a later migration may still complete makes the check itself fail. */
+  #look(migration: string): Map<string, Violation> | null {
+    try {
+      const found = violations(this.#db);
+      this.#unjudged = null;
+      return found;
+    } catch (error) {
+      if (isCorruption(error) || toHoldfastError(error, "checking foreign keys")) throw error;
+      this.#unjudged ??= { migration, why: messageOf(error) };
+      return null;
+    }
+  }
+
   /** A new fault that no later migration has mended. */
   stillThere(): { migration: string; why: string } | null {
+    if (this.#unjudged) return this.#unjudged;
     const [first] = this.#now;
     if (!first) return null;
     const [values, { table, columns, parent }] = first;

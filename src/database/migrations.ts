@@ -82,7 +82,7 @@ function inFolder(folder: string): Migration[] {
         { file },
       );
     }
-    if (/\.(sql|js|mjs)$/.test(file)) migrations.push(fromFile(folder, file, files));
+    if (/\.(sql|js|mjs)$/i.test(file)) migrations.push(fromFile(folder, file, files));
   }
   return migrations;
 }
@@ -92,7 +92,7 @@ function fromFile(folder: string, file: string, files: readonly string[]): Migra
   const text = named(`reading ${path}`, () => readFileSync(path, "utf8"));
   const downFile = file.replace(/\.up\.sql$/, ".down.sql");
   const down = downFile !== file && files.includes(downFile) ? readFileSync(join(folder, downFile), "utf8") : null;
-  const script = !file.endsWith(".sql");
+  const script = !/\.sql$/i.test(file);
   return {
     name: file,
     checksum: checksumOf(text),

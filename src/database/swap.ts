@@ -9,7 +9,7 @@
  * Each step is flushed before the next begins, and each can be done twice: any later launch completes a swap
  * whose intent it finds, provided the files are still those that the intent names.
  */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { parse, stringify } from "smol-toml";
 import * as v from "valibot";
@@ -106,9 +106,9 @@ function replaceOld(intent: Intent, file: string): void {
 
 /** Whether a run that was cut off gave the second name already; anybody else's file of that name is none. */
 function isKept(from: string, to: string): boolean {
-  const [old, kept] = [identify(from), identify(to)];
-  if (!kept) return old === null;
-  if (!old || old.ino === kept.ino) return true;
+  const [old, kept] = [from, to].map((file) => statSync(file, { bigint: true, throwIfNoEntry: false }));
+  if (!kept) return old === undefined;
+  if (!old || (old.dev === kept.dev && old.ino === kept.ino)) return true;
   if (old.size === kept.size && sha256Of(from) === sha256Of(to)) return true;
   throw new HoldfastError({
     code: "IO_FAILED",

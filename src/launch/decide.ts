@@ -92,7 +92,8 @@ function besideAnApp(facts: Facts, rules: Rules): Rule {
   if (facts.whole === null) return undefined;
   if (facts.whole.verdict.kind !== "sound") return needsItAlone(facts, "the database cannot be read as it is");
   const next = layout(facts, rules);
-  if (next) return needsItAlone(facts, "reason" in next ? next.reason : next.refusal.message);
+  // The stamp can wait for the next launch that has the database alone.
+  if (next && next.do !== "stamp") return needsItAlone(facts, "reason" in next ? next.reason : next.refusal.message);
   return { do: "open", reason: "another process has it open, and nothing has to be done alone" };
 }
 

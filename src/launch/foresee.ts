@@ -58,8 +58,9 @@ export async function foresee(context: Context, facts: Facts, decision: Action):
         });
       }
       const verified = facts.verifications.get(backup.file);
-      const ledger = verified?.ok ? (verified.inspection.self?.ledger ?? []) : [];
-      return upToDate(context, { ...facts, databaseId: backup.databaseId }, ledger.length);
+      const self = verified?.ok ? verified.inspection.self : null;
+      const ledger = self?.ledger ?? [];
+      return upToDate(context, { ...facts, databaseId: backup.databaseId }, ledger.length, self?.stamp?.appVersion);
     }
     case "create":
       actions.push({ action: "create", reason, file: places.database, certain });
@@ -81,18 +82,16 @@ export async function foresee(context: Context, facts: Facts, decision: Action):
 }
 
 /** As if what is pending beyond `applied` steps had been migrated, and the stamp written. */
-function upToDate(context: Context, facts: Facts, applied: number): Facts {
+function upToDate(context: Context, facts: Facts, applied: number, version?: string): Facts {
   const pending = facts.app.layout.slice(applied).map((step) => step.name);
   if (pending.length > 0) {
     const reason = `${pending.length} migration${pending.length === 1 ? " is" : "s are"} pending`;
     context.actions.push({ action: "migrate", reason, applied: pending, certain: false });
   }
-  context.actions.push({
-    action: "stamp",
-    reason: "version and layout",
-    version: context.settings.appVersion,
-    certain: false,
-  });
+  const { appVersion } = context.settings;
+  if (pending.length > 0 || version !== appVersion) {
+    context.actions.push({ action: "stamp", reason: "version and layout", version: appVersion, certain: false });
+  }
   return stamped(context, facts);
 }
 

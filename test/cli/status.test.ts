@@ -295,7 +295,7 @@ describe("status()", () => {
       "the settings object",
     ]);
     library.db.exec("INSERT INTO book (title) VALUES ('Emma')");
-    const other = new AppProcess(app, "2.0.0", { lockTimeout: "100ms" });
+    const other = new AppProcess(app.release(3), "2.0.0", { lockTimeout: "100ms" });
     expect(await other.hear()).toMatchObject({ ok: false, code: "DB_IN_USE" });
     await library.close();
   });

@@ -403,6 +403,40 @@ describe("foreign keys", () => {
     expect(db.pragma("foreign_key_check")).toEqual([]);
   });
 
+  test("what one migration breaks and a later one mends is no fault", async () => {
+    const db = database(LIBRARY);
+    const inputs = [
+      { name: "a", up: "DELETE FROM authors WHERE id = 2;" },
+      { name: "b", up: "UPDATE books SET author = 1 WHERE author = 2;" },
+    ];
+    const outcome = await migrateInTransaction(db, order(db, inputs));
+    expect(outcome).toEqual({ applied: ["a", "b"], warnings: [] });
+  });
+
+  test("a declaration that only a later migration completes is no fault", async () => {
+    const db = database(LIBRARY);
+    const inputs = [
+      { name: "a", up: "CREATE TABLE shelf (code TEXT); INSERT INTO shelf VALUES ('A1');" },
+      { name: "b", up: "CREATE TABLE copy (shelf TEXT REFERENCES shelf (code)); INSERT INTO copy VALUES ('A1');" },
+      { name: "c", up: "CREATE UNIQUE INDEX shelf_code ON shelf (code);" },
+    ];
+    const outcome = await migrateInTransaction(db, order(db, inputs));
+    expect(outcome).toEqual({ applied: ["a", "b", "c"], warnings: [] });
+  });
+
+  test("a declaration that stays incomplete fails", async () => {
+    const db = database(LIBRARY);
+    const before = contents(db);
+    const inputs = [
+      { name: "a", up: "CREATE TABLE p (x);" },
+      { name: "b", up: "CREATE TABLE c (y REFERENCES p (x)); INSERT INTO c VALUES (1);" },
+      { name: "c", up: "CREATE TABLE d (z);" },
+    ];
+    const error = await failing(migrateInTransaction(db, order(db, inputs)));
+    expect(error).toMatchObject({ code: "MIGRATION_FAILED", message: expect.stringContaining("foreign key mismatch") });
+    expect(contents(db)).toEqual(before);
+  });
+
   test("keys of several columns, texts and tables without row numbers", async () => {
     const db = database(`
       CREATE TABLE shelf (room TEXT, number INTEGER, PRIMARY KEY (room, number)) WITHOUT ROWID;

@@ -307,7 +307,7 @@ describe("a plan", () => {
         writeFileSync(app.path, "x");
       },
       "would-open",
-      ["check", "restore", "quarantine", "stamp", "back-up"],
+      ["check", "restore", "quarantine", "back-up"],
     ],
   ];
   test.each(launches)(
