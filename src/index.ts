@@ -1,8 +1,9 @@
 export type { LayoutRelation, LayoutStep } from "./database/layout.ts";
-export type { MigrationInput } from "./database/migrations.ts";
+export type { MigrationInput } from "./database/migration-files.ts";
 export type { Connection, Opener } from "./database/open.ts";
 export { type ErrorCode, type ErrorDetails, HoldfastError, type Refusal } from "./errors.ts";
-export { type Guarded, type GuardOptions, guard, plan } from "./guard.ts";
+export { guard, plan } from "./guard.ts";
+export type { GuardOptions } from "./guard-options.ts";
 export type { NamedLayout } from "./launch/context.ts";
 export type {
   ActionName,
@@ -13,7 +14,8 @@ export type {
   LaunchReport,
   ProgressEvent,
 } from "./report.ts";
-export type { SettingsInput } from "./settings.ts";
+export type { CloseOptions, Guarded } from "./session.ts";
+export type { SettingsInput } from "./settings-source.ts";
 export type { WorkerOptions } from "./start-worker.ts";
 export {
   type BackupStatus,

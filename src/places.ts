@@ -4,6 +4,7 @@
  */
 import { createHash, randomBytes } from "node:crypto";
 import { basename, dirname, join, parse } from "node:path";
+import { realPath } from "./platform/real-path.ts";
 
 export interface Places {
   /** The database, links resolved. */
@@ -19,6 +20,10 @@ export interface Places {
   /** Guards writes to the index, which outlast the launch lock. */
   readonly indexLock: string;
   readonly intent: string;
+  /** The record of a clean close. */
+  readonly seal: string;
+  /** What the seal becomes while an application has the database open. */
+  readonly opened: string;
   /** What the names of this database's temporaries begin with, in any folder. */
   readonly temporaryPrefix: string;
 }
@@ -37,8 +42,15 @@ export function placesOf(database: string, backupDir: string | undefined): Place
     index: join(backups, `.${stem}-db-index.toml`),
     indexLock: join(backups, `.${stem}-db-index-lock.sqlite`),
     intent: join(backups, `.${stem}-db-intent.toml`),
+    seal: join(backups, `.${stem}-db-seal.toml`),
+    opened: join(backups, `.${stem}-db-opened.toml`),
     temporaryPrefix: `.${stem}-${createHash("sha256").update(database).digest("hex").slice(0, 8)}-`,
   };
+}
+
+/** The same for paths as the settings say them, links resolved. */
+export function placesIn(database: string, backupDir: string | undefined): Places {
+  return placesOf(realPath(database), backupDir === undefined ? undefined : realPath(backupDir));
 }
 
 /**
@@ -50,7 +62,16 @@ function distinctName(file: string): string {
   return file.includes(".") ? file : `${file}.`;
 }
 
-export type TemporaryPurpose = "backup" | "restore" | "look" | "create" | "index" | "intent" | "checksum" | "migrate";
+export type TemporaryPurpose =
+  | "backup"
+  | "restore"
+  | "look"
+  | "create"
+  | "index"
+  | "intent"
+  | "seal"
+  | "checksum"
+  | "migrate";
 
 /** A new temporary name; it carries a mark of the database, so that a folder can be shared. */
 export function temporaryIn(folder: string, places: Places, purpose: TemporaryPurpose): string {
@@ -61,7 +82,7 @@ export function temporaryIn(folder: string, places: Places, purpose: TemporaryPu
 export function isTemporaryOf(places: Places, file: string): boolean {
   return (
     file.startsWith(places.temporaryPrefix) &&
-    /^[a-z]+-[0-9a-f]{12}\.tmp(-copy)?(-wal|-shm|-journal)?$/.test(file.slice(places.temporaryPrefix.length))
+    /^[a-z]+-[0-9a-f]{12}\.tmp(-copy)?(-\d+)?(-wal|-shm|-journal)?$/.test(file.slice(places.temporaryPrefix.length))
   );
 }
 

@@ -59,13 +59,20 @@ export interface LaunchReport {
   readonly error?: Refusal;
 }
 
+/** A report that still grows. */
+export type OpenReport = { -readonly [Key in keyof LaunchReport]: LaunchReport[Key] } & {
+  actions: ActionReport[];
+  warnings: string[];
+};
+
 /** Sent to `onEvent` while something goes on; `done` of `total` in the unit named. */
 export interface ProgressEvent {
-  readonly kind: ActionName | "wait" | "verify";
+  /** `suspect`: a check behind the application failed; the next launch checks before it opens. */
+  readonly kind: ActionName | "wait" | "verify" | "suspect";
   readonly message: string;
   readonly done?: number;
   readonly total?: number;
-  readonly unit?: "bytes" | "pages" | "migrations";
+  readonly unit?: "bytes" | "pages" | "migrations" | "tables";
 }
 
 /** What became of the backup behind the application. */

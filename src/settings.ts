@@ -2,30 +2,12 @@
  * The settings: `db-` keys out of the application's TOML file, or the same in camelCase as an object. All of
  * them are validated here, and every fault names the file, the key, the value and the fix.
  */
-import { readFileSync, statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
-import { valid } from "semver";
-import { parse, TomlError } from "smol-toml";
+import { resolve } from "node:path";
+import valid from "semver/functions/valid.js";
 import * as v from "valibot";
-import type { MigrationInput } from "./database/migrations.ts";
-import { HoldfastError, hasCode, messageOf } from "./errors.ts";
-
-/** The settings as code passes them; each is documented in the README. Durations read `"10s"`, `"7d"`. */
-export interface SettingsInput {
-  readonly path: string;
-  readonly migrations?: string | false;
-  readonly appVersion?: string;
-  readonly backupRetention?: number;
-  readonly backupDir?: string;
-  readonly backupMode?: "background" | "blocking";
-  readonly backupMinInterval?: string;
-  readonly integrityCheck?: "auto" | "full";
-  readonly onCorruption?: "restore" | "refuse";
-  readonly onMissing?: "restore" | "create" | "refuse";
-  readonly onDowngrade?: "restore" | "refuse";
-  readonly quarantineRetention?: number;
-  readonly lockTimeout?: string;
-}
+import type { MigrationInput } from "./database/migration-files.ts";
+import { HoldfastError } from "./errors.ts";
+import { camelCase, readSettings, type SettingsInput, type SettingsSource, show } from "./settings-source.ts";
 
 /** The settings with every default filled in, paths absolute, durations in milliseconds. */
 export interface Settings {
@@ -39,6 +21,8 @@ export interface Settings {
   readonly backupMode: "background" | "blocking";
   readonly backupMinInterval: number;
   readonly integrityCheck: "auto" | "full";
+  readonly integrityInterval: number;
+  readonly scrubInterval: number;
   readonly onCorruption: "restore" | "refuse";
   readonly onMissing: "restore" | "create" | "refuse";
   readonly onDowngrade: "restore" | "refuse";
@@ -78,6 +62,8 @@ const KEYS = {
   "db-backup-mode": v.optional(choice(["background", "blocking"]), "background"),
   "db-backup-min-interval": v.optional(duration, "0s"),
   "db-integrity-check": v.optional(choice(["auto", "full"]), "auto"),
+  "db-integrity-interval": v.optional(duration, "7d"),
+  "db-scrub-interval": v.optional(duration, "30d"),
   "db-on-corruption": v.optional(choice(["restore", "refuse"]), "restore"),
   "db-on-missing": v.optional(choice(["restore", "create", "refuse"]), "restore"),
   "db-on-downgrade": v.optional(choice(["restore", "refuse"]), "restore"),
@@ -85,16 +71,7 @@ const KEYS = {
   "db-lock-timeout": v.optional(duration, "10s"),
 } as const;
 
-type Key = keyof typeof KEYS;
 const schema = v.object(KEYS);
-
-/** `backupRetention` for `db-backup-retention`. */
-export function camelCase(key: string): string {
-  return key.replace(/^db-/, "").replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
-}
-
-/** No settings file of a person has a tenth of this; parsing a huge one would only cost time and memory. */
-const SIZE_LIMIT = 1 << 20;
 
 export interface LoadOptions {
   /** Wins over db-app-version. */
@@ -122,9 +99,26 @@ export async function loadSettings(
   source: string | SettingsInput,
   options: LoadOptions & Partial<VersionUnneeded> = {},
 ): Promise<SettingsWithoutVersion> {
-  const { origin, folder, values, unknown } = typeof source === "string" ? readFile(source) : readObject(source);
-  const inFile = typeof source === "string";
+  return await validateSettings(readSettings(source), options);
+}
+
+/** The same for settings that were read already. */
+export function validateSettings(
+  source: SettingsSource,
+  options: LoadOptions & VersionUnneeded,
+): Promise<SettingsWithoutVersion>;
+export function validateSettings(source: SettingsSource, options?: LoadOptions): Promise<Settings>;
+export async function validateSettings(
+  source: SettingsSource,
+  options: LoadOptions & Partial<VersionUnneeded> = {},
+): Promise<SettingsWithoutVersion> {
+  const { origin, folder, inFile } = source;
   const written = (key: string) => (inFile ? key : camelCase(key));
+  const keys = new Map(Object.keys(KEYS).map((key) => [written(key), key]));
+  const unknown = Object.entries(source.values).filter(([name]) => !keys.has(name));
+  const values = Object.fromEntries(
+    Object.entries(source.values).map(([name, value]) => [keys.get(name) ?? name, value]),
+  );
 
   for (const [name, value] of unknown) await refuseUnknown(origin, name, value, Object.keys(KEYS).map(written));
   const parsed = v.safeParse(schema, values);
@@ -159,87 +153,14 @@ export async function loadSettings(
     backupMode: found["db-backup-mode"],
     backupMinInterval: found["db-backup-min-interval"],
     integrityCheck: found["db-integrity-check"],
+    integrityInterval: found["db-integrity-interval"],
+    scrubInterval: found["db-scrub-interval"],
     onCorruption: found["db-on-corruption"],
     onMissing: found["db-on-missing"],
     onDowngrade: found["db-on-downgrade"],
     quarantineRetention: found["db-quarantine-retention"],
     lockTimeout: found["db-lock-timeout"],
   };
-}
-
-interface Source {
-  readonly origin: string;
-  readonly folder: string;
-  /** By the names of the file. */
-  readonly values: Record<string, unknown>;
-  /** What no setting is called, as it is written there. */
-  readonly unknown: readonly (readonly [string, unknown])[];
-}
-
-function readFile(file: string): Source {
-  const path = resolve(file);
-  const refuse = (why: string, hint: string) =>
-    new HoldfastError({
-      code: "SETTINGS_INVALID",
-      message: `The settings file ${path} ${why}`,
-      hint,
-      details: { file: path },
-    });
-  let text: string;
-  try {
-    const { size } = statSync(path);
-    if (size > SIZE_LIMIT) {
-      throw refuse(`has ${size} bytes, which no settings file needs.`, "Check that the path names the settings file.");
-    }
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    if (error instanceof HoldfastError) throw error;
-    const missing = hasCode(error) && error.code === "ENOENT";
-    throw refuse(
-      missing ? "does not exist." : `could not be read: ${messageOf(error)}`,
-      missing ? 'Create it with at least: db-path = "data/library.sqlite"' : "Check the path and its permissions.",
-    );
-  }
-  try {
-    const all = parse(text) as Record<string, unknown>;
-    const own = Object.entries(all).filter(([key]) => key.startsWith("db-"));
-    const isKnown = ([key]: [string, unknown]) => Object.hasOwn(KEYS, key);
-    return {
-      origin: path,
-      folder: dirname(path),
-      values: Object.fromEntries(own.filter(isKnown)),
-      unknown: own.filter((entry) => !isKnown(entry)),
-    };
-  } catch (error) {
-    const where = error instanceof TomlError ? ` at line ${error.line}, column ${error.column}` : "";
-    throw refuse(
-      `is not TOML${where}: ${messageOf(error).split("\n")[0]}`,
-      "Mend that line; values that are text stand in quotes.",
-    );
-  }
-}
-
-function readObject(settings: SettingsInput): Source {
-  const origin = "the settings object";
-  // Plain JavaScript may pass anything.
-  if (typeof settings !== "object" || settings === null || Array.isArray(settings)) {
-    throw new HoldfastError({
-      code: "SETTINGS_INVALID",
-      message: `The settings are ${show(settings)}, which is neither the path of a TOML file nor an object.`,
-      hint: 'Call guard("settings.toml") or guard({ path: "data/library.sqlite" }).',
-      details: { value: settings ?? null },
-    });
-  }
-  const names = new Map(Object.keys(KEYS).map((key) => [camelCase(key), key as Key]));
-  const values: Record<string, unknown> = {};
-  const unknown: [string, unknown][] = [];
-  for (const [name, value] of Object.entries(settings)) {
-    const key = names.get(name);
-    if (value === undefined) continue;
-    if (key) values[key] = value;
-    else unknown.push([name, value]);
-  }
-  return { origin, folder: process.cwd(), values, unknown };
 }
 
 async function refuseUnknown(origin: string, key: string, value: unknown, known: readonly string[]): Promise<never> {
@@ -262,8 +183,4 @@ function invalid(origin: string, key: string, value: unknown, why: string): Hold
     hint: `Mend ${key} in ${origin}; nothing was touched.`,
     details: { file: origin, key, value: value ?? null },
   });
-}
-
-function show(value: unknown): string {
-  return JSON.stringify(value, (_, each: unknown) => (typeof each === "bigint" ? String(each) : each)) ?? String(value);
 }

@@ -2,7 +2,7 @@
 import { Child } from "./platform/child.ts";
 
 export interface WorkerOptions {
-  /** URL of a module that exports `open(path, mode)`; it is used in the child too. */
+  /** URL of a module that exports `open(path, mode)` (see `Opener`); it is used in child processes too. */
   readonly opener?: string | URL;
   /** URL of Holdfast's own worker (`holdfast/worker`), for an application that is bundled into one file. */
   readonly worker?: string | URL;

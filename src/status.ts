@@ -1,20 +1,25 @@
 /** What there is: the database, its backups and what was set aside. Looking changes nothing and waits for nobody. */
-import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { byRecency, ownBackups } from "./backups/choose.ts";
 import type { IndexEntry } from "./backups/index-file.ts";
 import { EMPTY_SURVEY, othersAlive, type SetAside, type Survey } from "./backups/survey.ts";
-import { isAbsent, observeFiles, presentSidecars, realPath } from "./database/files.ts";
+import { isAbsent, observeFiles, presentSidecars } from "./database/files.ts";
 import type { Inspection } from "./database/integrity.ts";
 import { type Layout, type LayoutRelation, relate } from "./database/layout.ts";
-import { findMigrations, type MigrationInput } from "./database/migrations.ts";
+import type { MigrationInput } from "./database/migration-files.ts";
+import { findMigrations } from "./database/migrations.ts";
 import { checkRuntime, type Engine, loadEngine } from "./database/open.ts";
+import { isUntouched, readSeal } from "./database/seal.ts";
+import { lookAtSealed } from "./database/sealed-look.ts";
 import type { BackupReason, LedgerEntry } from "./database/stamp.ts";
 import { type SwapState, unfinishedSwap } from "./database/swap.ts";
 import { HoldfastError, named } from "./errors.ts";
-import { type Places, placesOf, temporaryIn } from "./places.ts";
+import { type Places, placesIn, temporaryIn } from "./places.ts";
+import { isWritable } from "./platform/atomic-file.ts";
 import type { Child } from "./platform/child.ts";
 import { FileLock } from "./platform/lock.ts";
-import { loadSettings, type SettingsInput, type SettingsWithoutVersion } from "./settings.ts";
+import { loadSettings, type SettingsWithoutVersion } from "./settings.ts";
+import type { SettingsInput } from "./settings-source.ts";
 import { startWorker, type WorkerOptions } from "./start-worker.ts";
 import type { Jobs } from "./worker.ts";
 
@@ -136,10 +141,7 @@ export async function status(settings: string | SettingsInput, options: StatusOp
   checkRuntime();
   const { appVersion, migrations } = options;
   const loaded = await loadSettings(settings, { appVersion, migrations, versionNeeded: false });
-  const places = placesOf(
-    realPath(loaded.path),
-    loaded.backupDir === undefined ? undefined : realPath(loaded.backupDir),
-  );
+  const places = placesIn(loaded.path, loaded.backupDir);
   return describe(loaded, places, await look(loaded, places, options));
 }
 
@@ -159,7 +161,11 @@ async function look(settings: SettingsWithoutVersion, places: Places, options: S
   const warnings: string[] = [];
   const known = await orWarn(warnings, null, () => findMigrations(settings.migrations));
   const engine = await loadEngine(options.opener === undefined ? undefined : String(options.opener));
-  const heldBy = await orWarn(warnings, "unknown" as const, () => findHolder(engine, places));
+  let sealed: Inspection | null = null;
+  const whileAlone = () => {
+    sealed = lookWhereSealed(engine, places);
+  };
+  const heldBy = await orWarn(warnings, "unknown" as const, () => findHolder(engine, places, whileAlone));
   const swap = await orWarn(warnings, null, () => named(`reading ${places.backups}`, () => unfinishedSwap(places)));
   // Before the look, for SQLite may then make its -shm file.
   const file = fileStatus(places.database);
@@ -168,7 +174,7 @@ async function look(settings: SettingsWithoutVersion, places: Places, options: S
   );
   const child = startWorker(options);
   try {
-    const database = await lookAtDatabase(child, places, inFlux(heldBy, swap), heldBy !== "nobody");
+    const database = await lookAtDatabase(child, places, inFlux(heldBy, swap), sealed, heldBy !== "nobody");
     const survey = await orWarn(warnings, EMPTY_SURVEY, () => run(child, "survey", { places }));
     return { known, heldBy, swap, file, sidecars, database, survey, warnings: [...warnings, ...survey.warnings] };
   } finally {
@@ -232,26 +238,27 @@ async function run<Name extends "survey" | "examine">(
 }
 
 /** The lock is tried for an instant only: held any longer, it would look like an application to a launch. */
-function findHolder(engine: Engine, places: Places): Holder {
+function findHolder(engine: Engine, places: Places, whileAlone: () => void): Holder {
   if (!existsSync(places.lock)) return "nobody";
   const lock = new FileLock(engine.openPlain, places.lock);
   try {
     // A connection that cannot write gets BEGIN EXCLUSIVE granted as a read, whoever else is there.
     if (!isWritable(places.lock)) return lock.tryShared() ? "unknown" : "launch";
-    if (lock.tryExclusive()) return "nobody";
+    if (lock.tryExclusive()) {
+      whileAlone();
+      return "nobody";
+    }
     return lock.tryShared() ? "application" : "launch";
   } finally {
     lock.release();
   }
 }
 
-function isWritable(file: string): boolean {
-  try {
-    accessSync(file, constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
+function lookWhereSealed(engine: Engine, places: Places): Inspection | null {
+  const seal = readSeal(places);
+  if (!seal || !isUntouched(places, seal.file) || !isWritable(places.database) || !isWritable(places.folder))
+    return null;
+  return lookAtSealed(engine, places.database);
 }
 
 /** Why the database's files cannot be told apart just now, in words; null when they stand still. */
@@ -269,6 +276,7 @@ async function lookAtDatabase(
   child: Child,
   places: Places,
   unfit: string | null,
+  sealed: Inspection | null,
   beside: boolean,
 ): Promise<DatabaseSeen> {
   const files = observeFiles(places.database);
@@ -276,13 +284,14 @@ async function lookAtDatabase(
   if (unfit !== null) return { ...unseen, state: "unknown", problem: unfit };
   if (isAbsent(files)) return { ...unseen, state: files.main ? "empty" : "missing", problem: null };
   try {
-    const { verdict, self, journalMode } = await run(child, "examine", {
+    const look = {
       path: places.database,
       scope: "whole",
       check: "none",
       scratch: temporaryIn(places.folder, places, "look"),
       beside,
-    });
+    } as const;
+    const { verdict, self, journalMode } = sealed ?? (await run(child, "examine", look));
     if (verdict.kind === "sound") return { self, journalMode, state: "readable", problem: null };
     if (verdict.kind === "corrupt") return { ...unseen, state: "corrupt", problem: verdict.problems[0] ?? null };
     return { ...unseen, state: "unreadable", problem: verdict.reason };

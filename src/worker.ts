@@ -1,95 +1,94 @@
 /**
  * The child process: what must not run in a process that has the database open, or takes long. It is started by
- * platform/child.ts, dies with its parent, and does one job at a time.
+ * platform/child.ts, dies with its parent, and does one job at a time. Large work it spreads over threads, which
+ * run this module too. Each job's code is loaded when the job comes, for the start of a launch waits for it.
  */
-import { Worker } from "node:worker_threads";
-import { type StageOrder, stageBackup } from "./backups/stage.ts";
-import { surveyBackups } from "./backups/survey.ts";
-import { type BackupOrder, takeBackup } from "./backups/take.ts";
-import { type VerifyOrder, verifyForRestore } from "./backups/verify.ts";
-import { type ExamineOrder, examine } from "./database/examine.ts";
-import { type Engine, loadEngine } from "./database/open.ts";
-import { copySnapshot } from "./database/snapshot.ts";
-import { HoldfastError } from "./errors.ts";
+import { isMainThread, parentPort, Worker } from "node:worker_threads";
+import type { BehindOrder, workBehind } from "./backups/behind.ts";
+import type { stageBackup } from "./backups/stage.ts";
+import type { surveyBackups } from "./backups/survey.ts";
+import type { BackupOrder, takeBackup } from "./backups/take.ts";
+import type { VerifyOrder, verifyForRestore } from "./backups/verify.ts";
+import type { PartOrder, Tools } from "./database/check.ts";
+import type { ExamineOrder, examine } from "./database/examine.ts";
+import type { Inspection } from "./database/integrity.ts";
+import { loadEngine } from "./database/open.ts";
+import type { copySnapshot } from "./database/snapshot.ts";
 import type { Places } from "./places.ts";
-import { copyDurably } from "./platform/atomic-file.ts";
+import type { copyDurably } from "./platform/atomic-file.ts";
 import { type Order, type Progress, type Reply, tell } from "./platform/child.ts";
-import { FileLock, poll } from "./platform/lock.ts";
+import { Crew } from "./platform/crew.ts";
+
+interface Job<Input, Work extends (...args: never[]) => unknown> {
+  readonly input: Input;
+  readonly result: Awaited<ReturnType<Work>>;
+}
 
 /** What the child can do: each job's input and result. */
 export interface Jobs {
-  survey: { input: { places: Places }; result: ReturnType<typeof surveyBackups> };
-  examine: { input: ExamineOrder; result: Awaited<ReturnType<typeof examine>> };
-  verify: { input: VerifyOrder; result: ReturnType<typeof verifyForRestore> };
-  stage: { input: StageOrder; result: ReturnType<typeof stageBackup> };
-  "stage-live": { input: { from: string; to: string }; result: Awaited<ReturnType<typeof copySnapshot>> };
-  copy: { input: { from: string; to: string }; result: ReturnType<typeof copyDurably> };
-  backup: { input: BackupOrder; result: Awaited<ReturnType<typeof takeBackup>> };
+  survey: Job<{ places: Places }, typeof surveyBackups>;
+  examine: Job<ExamineOrder, typeof examine>;
+  verify: Job<VerifyOrder, typeof verifyForRestore>;
+  stage: Job<Parameters<typeof stageBackup>[0], typeof stageBackup>;
+  "stage-live": Job<{ from: string; to: string }, typeof copySnapshot>;
+  copy: Job<{ from: string; to: string }, typeof copyDurably>;
+  backup: Job<BackupOrder, typeof takeBackup>;
+  behind: Job<BehindOrder, typeof workBehind>;
 }
 
-type Job = keyof Jobs;
-type Handlers = {
-  [Name in Job]: (
-    engine: Engine,
-    input: Jobs[Name]["input"],
-    onProgress: (progress: Progress) => void,
-  ) => Jobs[Name]["result"] | Promise<Jobs[Name]["result"]>;
-};
-
-const handlers: Handlers = {
-  survey: (engine, { places }) => surveyBackups(engine, places),
-  examine: (engine, order) => examine(engine, order),
-  verify: (engine, order) => verifyForRestore(engine, order),
-  stage: (_, order) => stageBackup(order),
-  "stage-live": (engine, { from, to }) => copySnapshot(engine, from, to, { exclusive: true }),
-  copy: (_, { from, to }) => copyDurably(from, to),
-  backup: (engine, order, onProgress) =>
-    order.exclusive ? takeBackup(engine, order, onProgress) : besideTheApp(engine, order, onProgress),
-};
-
-/** Behind a running application: should that be killed, the next launch waits until this process is gone too. */
-async function besideTheApp(
-  engine: Engine,
-  order: BackupOrder,
-  onProgress: (progress: Progress) => void,
-): Promise<Awaited<ReturnType<typeof takeBackup>>> {
-  const { workerLock, database } = order.places;
-  const lock = new FileLock(engine.openPlain, workerLock, database);
-  try {
-    if (!(await poll(() => lock.tryShared(), LOCK_PATIENCE_MS)) || !process.connected) throw locked(workerLock);
-    return await takeBackup(engine, order, onProgress);
-  } finally {
-    lock.release();
-  }
+/** What its threads can do. */
+interface ThreadJobs {
+  "check-part": { readonly input: PartOrder; readonly result: Inspection };
+  sha256: { readonly input: { path: string }; readonly result: string };
 }
 
-const LOCK_PATIENCE_MS = 5000;
-
-function locked(lock: string): HoldfastError {
-  return new HoldfastError({
-    code: "DB_LOCKED",
-    message: `A launch has held ${lock} for ${LOCK_PATIENCE_MS / 1000} s, so no backup was taken.`,
-    hint: "The next launch takes it.",
-    details: { lock },
-  });
-}
-
-const send = (reply: Reply): void => {
-  process.send?.(reply);
+type OnProgress = (progress: Progress) => void;
+type Handlers<All extends { [Name in keyof All]: { input: unknown; result: unknown } }> = {
+  [Name in keyof All]: (
+    tools: Tools,
+    input: All[Name]["input"],
+    onProgress: OnProgress,
+  ) => All[Name]["result"] | Promise<All[Name]["result"]>;
 };
 
-async function perform(engine: Engine, order: Order): Promise<void> {
-  const { id, job, input } = order;
-  try {
-    const handle = handlers[job as Job] as (
-      engine: Engine,
-      input: unknown,
-      onProgress: (progress: Progress) => void,
-    ) => unknown;
-    send({ id, result: await handle(engine, input, (progress) => send({ id, progress })) });
-  } catch (error) {
-    send({ id, error: tell(error) });
-  }
+const jobs: Handlers<Jobs> = {
+  survey: async ({ engine }, { places }) => (await import("./backups/survey.ts")).surveyBackups(engine, places),
+  examine: async (tools, order, onProgress) =>
+    (await import("./database/examine.ts")).examine(tools, order, onProgress),
+  verify: async (tools, order) => (await import("./backups/verify.ts")).verifyForRestore(tools, order),
+  stage: async (_, order) => (await import("./backups/stage.ts")).stageBackup(order),
+  "stage-live": async ({ engine }, { from, to }) =>
+    (await import("./database/snapshot.ts")).copySnapshot(engine, from, to, { exclusive: true }),
+  copy: async (_, { from, to }) => (await import("./platform/atomic-file.ts")).copyDurably(from, to),
+  backup: async (tools, order, onProgress) => (await import("./backups/take.ts")).takeBackup(tools, order, onProgress),
+  behind: async (tools, order, onProgress) =>
+    (await import("./backups/behind.ts")).workBehind(tools, order, onProgress),
+};
+
+const threadJobs: Handlers<ThreadJobs> = {
+  "check-part": async ({ engine }, { path, options }) =>
+    (await import("./database/integrity.ts")).inspect(engine, path, options),
+  sha256: async (_, { path }) => (await import("./database/read-raw.ts")).sha256Of(path),
+};
+
+function serve(handlers: Handlers<Record<string, { input: unknown; result: unknown }>>, send: (reply: Reply) => void) {
+  const [opener] = process.argv.slice(2);
+  const tools = loadEngine(opener).then((engine) => ({
+    engine,
+    crew: new Crew(new URL(import.meta.url), opener === undefined ? [] : [opener]),
+  }));
+  let queue: Promise<unknown> = tools.catch(() => {});
+  return ({ id, job, input }: Order) => {
+    queue = queue.then(async () => {
+      try {
+        const handle = handlers[job];
+        if (!handle) throw new Error(`there is no job "${job}"`);
+        send({ id, result: await handle(await tools, input, (progress) => send({ id, progress })) });
+      } catch (error) {
+        send({ id, error: tell(error) });
+      }
+    });
+  };
 }
 
 /**
@@ -101,21 +100,18 @@ function dieWithParent(): void {
   new Worker(watch, { eval: true, stdin: false }).unref();
 }
 
-if (process.send) {
-  dieWithParent();
+if (!isMainThread && parentPort) {
+  const port = parentPort;
+  port.on(
+    "message",
+    serve(threadJobs as never, (reply) => port.postMessage(reply)),
+  );
+} else if (process.send) {
   // Ctrl-C in a terminal reaches the whole group; it is the parent who decides what becomes of the work.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
-  const [opener] = process.argv.slice(2);
-  const engine = loadEngine(opener);
-  let queue: Promise<unknown> = engine.catch(() => {});
-  process.on("message", (order: Order) => {
-    queue = queue.then(async () => {
-      try {
-        await perform(await engine, order);
-      } catch (error) {
-        send({ id: order.id, error: tell(error) });
-      }
-    });
-  });
-  process.on("disconnect", () => process.exit());
+  const take = serve(jobs as never, (reply) => void process.send?.(reply));
+  // Started with the first job, when the parent has done its own loading and waits.
+  process.once("message", dieWithParent);
+  process.on("message", take);
+  process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
 }

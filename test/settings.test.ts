@@ -2,7 +2,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { HoldfastError } from "../src/errors.ts";
-import { camelCase, type LoadOptions, loadSettings, type Settings, type SettingsInput } from "../src/settings.ts";
+import { type LoadOptions, loadSettings, type Settings } from "../src/settings.ts";
+import { camelCase, type SettingsInput } from "../src/settings-source.ts";
 import { scratchFolder } from "./fixtures/scratch-folder.ts";
 import { asUnprivileged, permit } from "./fixtures/unprivileged.ts";
 
@@ -38,6 +39,8 @@ describe("defaults", () => {
       backupMode: "background",
       backupMinInterval: 0,
       integrityCheck: "auto",
+      integrityInterval: 7 * 86_400_000,
+      scrubInterval: 30 * 86_400_000,
       onCorruption: "restore",
       onMissing: "restore",
       onDowngrade: "restore",
@@ -149,6 +152,20 @@ const KEYS: Record<string, { good: [string, unknown][]; bad: [string, RegExp][] 
       ['"full"', "full"],
     ],
     bad: [['"none"', /^db-integrity-check = "none" must be "auto" or "full"\.$/]],
+  },
+  "db-integrity-interval": {
+    good: [
+      ['"0s"', 0],
+      ['"7d"', 604_800_000],
+    ],
+    bad: [["7", /^db-integrity-interval = 7 must be a duration in quotes, as in "10s" or "7d"\.$/]],
+  },
+  "db-scrub-interval": {
+    good: [
+      ['"0s"', 0],
+      ['"30d"', 2_592_000_000],
+    ],
+    bad: [['"monthly"', /^db-scrub-interval = "monthly" must be a duration, as in/]],
   },
   "db-on-corruption": {
     good: [

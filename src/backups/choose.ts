@@ -1,6 +1,7 @@
 /** Which backup to restore: a pure choice over what the index and the verifications say. */
 import { basename, resolve } from "node:path";
-import { compare, valid } from "semver";
+import compare from "semver/functions/compare.js";
+import valid from "semver/functions/valid.js";
 import { type Layout, type LayoutRelation, relate } from "../database/layout.ts";
 import type { LedgerEntry } from "../database/stamp.ts";
 import type { IndexEntry } from "./index-file.ts";

@@ -1,5 +1,5 @@
 /** Which backups stay: a pure choice, with a reason for each. */
-import { compareBuild } from "semver";
+import compareBuild from "semver/functions/compare-build.js";
 import { byRecency } from "./choose.ts";
 import type { IndexEntry } from "./index-file.ts";
 

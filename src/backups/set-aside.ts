@@ -3,11 +3,12 @@
  * there is never overwritten; only superfluous quarantined files are ever removed.
  */
 import { lstatSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { SIDECARS } from "../database/files.ts";
 import { sha256Of } from "../database/read-raw.ts";
-import { numberedNames, type Places } from "../places.ts";
-import { removeDurably } from "../platform/atomic-file.ts";
+import { numberedNames, type Places, quarantineName } from "../places.ts";
+import { removeDurably, replaceFile } from "../platform/atomic-file.ts";
+import { checksumFileOf } from "./checksum-file.ts";
 import type { SetAside } from "./survey.ts";
 
 /** The first of `name`, `name-2`, … for which neither the database's name nor a sidecar's is taken. */
@@ -22,6 +23,19 @@ export function freeName(folder: string, name: string): string {
 /** A dangling link takes a name too. */
 function isTaken(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/**
+ * A backup whose bytes or pages failed is kept, under a name that no restore looks at.
+ *
+ * @returns the warning that says so
+ */
+export function setBackupAside(places: Places, file: string, why: string, now: string): string {
+  const path = join(places.backups, file);
+  const aside = freeName(places.backups, quarantineName(places.stem, now));
+  replaceFile(path, aside);
+  removeDurably(checksumFileOf(path));
+  return `The backup ${file} was set aside as ${basename(aside)}: ${why}.`;
 }
 
 /**

@@ -5,12 +5,12 @@
  */
 import { existsSync, lstatSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { valid } from "semver";
+import valid from "semver/functions/valid.js";
 import { inspect } from "../database/integrity.ts";
 import type { Engine } from "../database/open.ts";
 import { sha256Of } from "../database/read-raw.ts";
 import { HoldfastError, hasCode, messageOf, named, type Refusal } from "../errors.ts";
-import { isTemporaryOf, type Places, readName, type SetAsideKind, temporaryIn } from "../places.ts";
+import { type Places, readName, type SetAsideKind, temporaryIn } from "../places.ts";
 import { readChecksums } from "./checksum-file.ts";
 import { databaseOf } from "./choose.ts";
 import { type IndexEntry, readIndex, type UnconfirmedRestore } from "./index-file.ts";
@@ -55,7 +55,19 @@ export const EMPTY_SURVEY: Survey = {
   unreadable: null,
 };
 
+/** For child processes: backups that are not listed are opened to see what they say. */
 export function surveyBackups(engine: Engine, places: Places): Survey {
+  return survey(places, (file) => lookAt(engine, places, file)) as Survey;
+}
+
+/** The same by `stat` alone; null where a backup that is not listed must be opened. */
+export function surveyListed(places: Places): Survey | null {
+  return survey(places, () => null);
+}
+
+type Sight = { readonly entry: IndexEntry } | { readonly why: string; readonly regular: boolean };
+
+function survey(places: Places, look: (file: string) => Sight | null): Survey | null {
   let names: string[];
   try {
     names = listFolder(places.backups);
@@ -89,7 +101,8 @@ export function surveyBackups(engine: Engine, places: Places): Survey {
   for (const file of names) {
     const name = readName(places.stem, file);
     if (name?.kind !== "backup" || name.sidecar || listed.has(file)) continue;
-    const found = lookAt(engine, places, file);
+    const found = look(file);
+    if (found === null) return null;
     if ("entry" in found) {
       backups.push(found.entry);
       stale ??= `${file} was not listed`;
@@ -108,19 +121,6 @@ export function surveyBackups(engine: Engine, places: Places): Survey {
     damaged: reading.problem?.kind === "damaged",
     unreadable: null,
   };
-}
-
-/** Files of this database that an earlier run had begun and not finished. */
-export function temporariesOf(places: Places): readonly string[] {
-  return [places.folder, places.backups].flatMap((folder) => {
-    try {
-      return listFolder(folder)
-        .filter((file) => isTemporaryOf(places, file))
-        .map((file) => join(folder, file));
-    } catch {
-      return [];
-    }
-  });
 }
 
 function listFolder(folder: string): string[] {
@@ -154,11 +154,7 @@ function compare(places: Places, entry: IndexEntry): Comparison {
 }
 
 /** An unlisted file with the name of a backup: what it says of itself, or why it is left alone. */
-function lookAt(
-  engine: Engine,
-  places: Places,
-  file: string,
-): { entry: IndexEntry } | { why: string; regular: boolean } {
+function lookAt(engine: Engine, places: Places, file: string): Sight {
   const unfit = unfitName(places.backups, file);
   if (unfit) return { why: unfit, regular: false };
   const path = join(places.backups, file);

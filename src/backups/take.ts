@@ -8,13 +8,14 @@
  * A backup that stands is replaced in one rename by a copy that has passed its check, or not at all.
  */
 import { lstatSync, statSync } from "node:fs";
-import { basename, join, relative } from "node:path";
+import { join, relative } from "node:path";
+import { checkFully, type Tools } from "../database/check.ts";
 import { isAbsent, livingSidecars, observeFiles, SIDECARS } from "../database/files.ts";
 import { inspect } from "../database/integrity.ts";
 import { fingerprint } from "../database/layout.ts";
 import { discard } from "../database/look.ts";
 import type { Engine } from "../database/open.ts";
-import { contentDigestOf, headerOf, sha256Of } from "../database/read-raw.ts";
+import { contentDigestOf, headerOf } from "../database/read-raw.ts";
 import { copySnapshot } from "../database/snapshot.ts";
 import { type BackupReason, type BackupRow, writeBackupRow } from "../database/stamp.ts";
 import { HoldfastError, messageOf, toHoldfastError } from "../errors.ts";
@@ -33,13 +34,11 @@ import { checksumFileOf, readChecksums, writeChecksums } from "./checksum-file.t
 import { byRecency } from "./choose.ts";
 import { type Index, type IndexEntry, readIndex, setIndexAside, withIndexLock, writeIndex } from "./index-file.ts";
 import { applyRetention } from "./retention.ts";
-import { freeName, trimQuarantine } from "./set-aside.ts";
+import { freeName, setBackupAside, trimQuarantine } from "./set-aside.ts";
 import { surveyBackups } from "./survey.ts";
 import { verifyBackup } from "./verify.ts";
 
 export interface BackupOrder {
-  /** False: only the index and the retention are seen to, and no copy is taken. */
-  readonly copy: boolean;
   readonly places: Places;
   /** The id for a database that has no stamp yet. */
   readonly databaseId: string;
@@ -58,28 +57,44 @@ export interface Retired {
 }
 
 export interface BackupOutcome {
-  /** `unchanged`: the standing backup holds the same content already. `none`: no copy was ordered. */
-  readonly result: "taken" | "unchanged" | "none";
+  /** `unchanged`: the standing backup holds the same content already. */
+  readonly result: "taken" | "unchanged";
   /** The backup that now holds the content. */
-  readonly entry: IndexEntry | null;
+  readonly entry: IndexEntry;
+  /** Whether all pages of the content were found sound, in this copy or in an equal one. */
+  readonly checked: boolean;
   readonly retired: readonly Retired[];
   readonly warnings: readonly string[];
 }
 
 export async function takeBackup(
-  engine: Engine,
+  tools: Tools,
   order: BackupOrder,
   onProgress: (progress: Progress) => void,
 ): Promise<BackupOutcome> {
   const { places } = order;
+  try {
+    createPrivateFolder(places.backups);
+    return await takeAfter(tools, order, await keepIndex(tools, order), onProgress);
+  } catch (error) {
+    throw asBackupFailure(error, places);
+  }
+}
+
+/** The same where the index has been seen to. */
+export async function takeAfter(
+  tools: Tools,
+  order: BackupOrder,
+  upkeep: Upkeep,
+  onProgress: (progress: Progress) => void,
+): Promise<BackupOutcome> {
+  const { places } = order;
+  const { engine } = tools;
   const temporary = temporaryIn(places.backups, places, "backup");
   const scratch = temporaryIn(places.backups, places, "look");
   try {
-    createPrivateFolder(places.backups);
-    const upkeep = await keepIndex(engine, order);
-    if (!order.copy) return { ...upkeep, result: "none", entry: null };
     const unchanged = copiedAlready(places, upkeep.own);
-    if (unchanged) return { ...upkeep, result: "unchanged", entry: unchanged };
+    if (unchanged) return { ...upkeep, result: "unchanged", entry: unchanged, checked: false };
 
     requireSpace(places.backups, sizeOfDatabase(places.database));
     const { source } = await copySnapshot(engine, places.database, temporary, {
@@ -92,8 +107,9 @@ export async function takeBackup(
     const standing = upkeep.own.filter((entry) => entry.version === version).sort(byRecency)[0];
     if (standing && standing.content === content && standing.verifiedAt !== null) {
       discard(temporary);
-      await withIndexLock(engine.openPlain, places, () => replaceEntry(places, { ...standing, source }));
-      return { ...upkeep, result: "unchanged", entry: standing };
+      const entry = { ...standing, source };
+      await withIndexLock(engine.openPlain, places, () => replaceEntry(places, entry));
+      return { ...upkeep, result: "unchanged", entry, checked: true };
     }
 
     const row: BackupRow = {
@@ -110,19 +126,28 @@ export async function takeBackup(
       fileMode: statSync(places.database).mode & 0o777,
     };
     describeCopy(engine, temporary, row);
-    requireSound(engine, temporary, places);
-    const sha256 = sha256Of(temporary);
+    // Written back while it is checked: the file does not change any more.
+    const [sha256, found] = await Promise.all([
+      tools.crew.run<string>("sha256", { path: temporary }),
+      requireSound(tools, temporary, places),
+    ]);
     syncFile(temporary);
-    const taken = await withIndexLock(engine.openPlain, places, () => publish(order, temporary, row, sha256, source));
-    const after = await keepIndex(engine, order);
-    return { result: "taken", entry: taken, retired: [...upkeep.retired, ...after.retired], warnings: upkeep.warnings };
+    const entry = await withIndexLock(engine.openPlain, places, () => publish(order, temporary, row, sha256, source));
+    const after = await keepIndex(tools, order);
+    return {
+      result: "taken",
+      entry,
+      checked: true,
+      retired: [...upkeep.retired, ...after.retired],
+      warnings: [...upkeep.warnings, ...found],
+    };
   } catch (error) {
     discard(temporary);
     throw asBackupFailure(error, places);
   }
 }
 
-interface Upkeep {
+export interface Upkeep {
   /** The backups of this database, after the surplus went. */
   readonly own: readonly IndexEntry[];
   readonly retired: readonly Retired[];
@@ -130,21 +155,20 @@ interface Upkeep {
 }
 
 /** Holds the index against the files, verifies what was found unlisted, and removes what is beyond retention. */
-async function keepIndex(engine: Engine, order: BackupOrder): Promise<Upkeep> {
+export async function keepIndex(tools: Tools, order: BackupOrder): Promise<Upkeep> {
   const { places, databaseId, retention, runningVersion } = order;
-  return await withIndexLock(engine.openPlain, places, () => {
+  const { engine } = tools;
+  return await withIndexLock(engine.openPlain, places, async () => {
     const survey = surveyBackups(engine, places);
     const warnings = [...survey.warnings];
-    const entries = survey.backups.flatMap((entry) => {
-      if (entry.databaseId !== databaseId || entry.verifiedAt !== null) return [entry];
-      const verified = verifyBackup(engine, places, entry);
-      if (verified.ok) return [{ ...entry, sha256: verified.sha256, verifiedAt: order.now }];
-      const aside = freeName(places.backups, quarantineName(places.stem, order.now));
-      replaceFile(join(places.backups, entry.file), aside);
-      removeDurably(checksumFileOf(join(places.backups, entry.file)));
-      warnings.push(`The backup ${entry.file} was set aside as ${basename(aside)}: ${verified.reason}.`);
-      return [];
-    });
+    const entries: IndexEntry[] = [];
+    for (const entry of survey.backups) {
+      const known = entry.databaseId !== databaseId || entry.verifiedAt !== null;
+      const verified = known ? null : await verifyBackup(tools, places, entry);
+      if (!verified) entries.push(entry);
+      else if (verified.ok) entries.push({ ...entry, sha256: verified.sha256, verifiedAt: order.now });
+      else warnings.push(setBackupAside(places, entry.file, verified.reason, order.now));
+    }
     const judged = applyRetention(
       entries.filter((entry) => entry.databaseId === databaseId),
       retention,
@@ -214,19 +238,21 @@ function describeCopy(engine: Engine, copy: string, row: BackupRow): void {
   }
 }
 
-function requireSound(engine: Engine, copy: string, places: Places): void {
+/** @returns what is amiss with the application's data, which is no damage */
+async function requireSound(tools: Tools, copy: string, places: Places): Promise<readonly string[]> {
   const { database, backups } = places;
-  const { verdict } = inspect(engine, copy, {
-    check: "full",
+  const { verdict } = await checkFully(tools, copy, {
     scope: "alone",
     scratch: temporaryIn(backups, places, "look"),
+    what: "pages-and-keys",
   });
-  if (verdict.kind === "sound") return;
+  if (verdict.kind === "sound") return verdict.warnings;
+  const problem = verdict.kind === "corrupt" ? verdict.problems[0] : verdict.reason;
   throw new HoldfastError({
     code: "BACKUP_FAILED",
-    message: `The copy of ${database} failed its check and was thrown away: ${verdict.kind === "corrupt" ? verdict.problems[0] : verdict.reason}.`,
+    message: `The copy of ${database} failed its check and was thrown away: ${problem}.`,
     hint: "The database itself may be damaged: start the application again, and it is checked before it opens.",
-    details: { database },
+    details: { database, ...(verdict.kind === "corrupt" ? { damage: problem } : {}) },
   });
 }
 

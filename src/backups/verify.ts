@@ -1,9 +1,9 @@
 /** Whether a backup is what it says: a regular file, the bytes of its checksum, sound pages, its own row. */
 import { lstatSync } from "node:fs";
 import { join } from "node:path";
+import { checkFully, type Tools } from "../database/check.ts";
 import { type Inspection, inspect } from "../database/integrity.ts";
 import type { Layout } from "../database/layout.ts";
-import type { Engine } from "../database/open.ts";
 import { sha256Of } from "../database/read-raw.ts";
 import { messageOf } from "../errors.ts";
 import { type Places, temporaryIn } from "../places.ts";
@@ -15,22 +15,20 @@ export type Verification =
   /** `unfit`: sound perhaps, but of a layout that the app cannot use. */
   | { readonly ok: false; readonly kind: "damaged" | "unfit"; readonly reason: string };
 
-export function verifyBackup(
-  engine: Engine,
+export async function verifyBackup(
+  tools: Tools,
   places: Places,
   entry: Pick<IndexEntry, "file" | "sha256" | "databaseId">,
-  onBytes?: (done: number) => void,
-): Verification {
+): Promise<Verification> {
   const refused = (reason: string): Verification => ({ ok: false, kind: "damaged", reason });
   try {
     const folder = places.backups;
     const unfit = unfitName(folder, entry.file);
     if (unfit) return refused(unfit);
     const path = join(folder, entry.file);
-    const sha256 = sha256Of(path, onBytes);
+    const sha256 = sha256Of(path);
     if (entry.sha256 !== null && sha256 !== entry.sha256) return refused("its bytes do not match its checksum");
-    const inspection = inspect(engine, path, {
-      check: "full",
+    const inspection = await checkFully(tools, path, {
       scope: "alone",
       scratch: temporaryIn(folder, places, "look"),
     });
@@ -53,13 +51,13 @@ export interface VerifyOrder {
 }
 
 /** A backup that does not fit the app is turned down by its ledger, before all of its bytes are read. */
-export function verifyForRestore(engine: Engine, order: VerifyOrder): Verification {
+export async function verifyForRestore(tools: Tools, order: VerifyOrder): Promise<Verification> {
   const { places, entry, app } = order;
   const folder = places.backups;
   if (app && unfitName(folder, entry.file) === null) {
     try {
       const path = join(folder, entry.file);
-      const { self } = inspect(engine, path, {
+      const { self } = inspect(tools.engine, path, {
         check: "none",
         scope: "alone",
         scratch: temporaryIn(folder, places, "look"),
@@ -75,7 +73,7 @@ export function verifyForRestore(engine: Engine, order: VerifyOrder): Verificati
       return { ok: false, kind: "damaged", reason: messageOf(error) };
     }
   }
-  return verifyBackup(engine, places, entry);
+  return await verifyBackup(tools, places, entry);
 }
 
 /** Why `file` must not even be opened, or null. Links and devices could lead anywhere. */

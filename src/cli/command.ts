@@ -1,6 +1,6 @@
 /** What a command is: its words for the help, what it does, and how its result reads. */
 import type { Refusal } from "../errors.ts";
-import type { GuardOptions } from "../guard.ts";
+import type { GuardOptions } from "../guard-options.ts";
 import type { LaunchReport } from "../report.ts";
 
 export type RunOptions = Pick<GuardOptions, "appVersion"> & Required<Pick<GuardOptions, "signal" | "onEvent">>;

@@ -7,7 +7,9 @@ import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import { HoldfastError, isCorruption, named, toHoldfastError } from "../errors.ts";
 import { copyDurably, sameIdentity } from "../platform/atomic-file.ts";
+import type { Progress } from "../platform/child.ts";
 import { requireSpace } from "../platform/free-space.ts";
+import { checkFully, type Tools } from "./check.ts";
 import { livingSidecars, observeFiles, presentSidecars } from "./files.ts";
 import { type Inspection, type InspectOptions, inspect } from "./integrity.ts";
 import { misfitOfJournal, misfitOfLog } from "./log-fit.ts";
@@ -22,7 +24,11 @@ export interface ExamineOrder extends Omit<InspectOptions, "scope"> {
   readonly beside: boolean;
 }
 
-export function examine(engine: Engine, order: ExamineOrder): Inspection {
+export async function examine(
+  tools: Tools,
+  order: ExamineOrder,
+  onProgress?: (progress: Progress) => void,
+): Promise<Inspection> {
   const { path, scope, beside } = order;
   const files = observeFiles(path);
   const living = livingSidecars(files);
@@ -30,30 +36,40 @@ export function examine(engine: Engine, order: ExamineOrder): Inspection {
   const mayBeWritten = beside && presentSidecars(files).length > 0;
   if (scope === "alone") {
     const misfit = living.includes("-wal") ? misfitOfLog(headerOf(path), `${path}-wal`) : null;
-    return { ...whileStill(path, () => inspect(engine, path, order)), misfit };
+    return { ...(await whileStill(path, () => look(tools, path, order, onProgress))), misfit };
   }
   if (!mayBeWritten && living.length === 0 && headerOf(path).journalMode === "wal") {
-    return whileStill(path, () => inspect(engine, path, { ...order, scope: "alone" }));
+    return await whileStill(path, () => look(tools, path, { ...order, scope: "alone" }, onProgress));
   }
   if (!mayBeWritten && living.includes("-wal"))
-    return whileStill(path, () => inspect(engine, path, { ...order, scope: "logged" }));
+    return await whileStill(path, () => look(tools, path, { ...order, scope: "logged" }, onProgress));
   try {
-    return inspect(engine, path, order);
+    return await look(tools, path, order, onProgress);
   } catch (error) {
     // SQLite judges whether a journal is hot, and says so when it may not roll it back.
     const hot = error instanceof HoldfastError && error.details.cause === "SQLITE_READONLY_ROLLBACK";
     if (!hot || mayBeWritten) throw error;
-    return examineRolledBack(engine, order);
+    return await examineRolledBack(tools, order, onProgress);
   }
+}
+
+async function look(
+  tools: Tools,
+  path: string,
+  { check, ...options }: InspectOptions,
+  onProgress: ((progress: Progress) => void) | undefined,
+): Promise<Inspection> {
+  if (check === "full") return await checkFully(tools, path, { ...options, onProgress });
+  return inspect(tools.engine, path, { ...options, check });
 }
 
 const ATTEMPTS = 3;
 
 /** Reads without locks are right only when nobody wrote meanwhile. */
-function whileStill(path: string, look: () => Inspection): Inspection {
+async function whileStill(path: string, seeOnce: () => Promise<Inspection>): Promise<Inspection> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const before = observeFiles(path);
-    const seen = look();
+    const seen = await seeOnce();
     const after = observeFiles(path);
     if (sameIdentity(before.main, after.main) && sameIdentity(before.sidecars["-wal"], after.sidecars["-wal"]))
       return seen;
@@ -67,7 +83,11 @@ function whileStill(path: string, look: () => Inspection): Inspection {
 }
 
 /** The database as it will be once SQLite has rolled its journal back: tried on a copy. */
-function examineRolledBack(engine: Engine, order: ExamineOrder): Inspection {
+async function examineRolledBack(
+  tools: Tools,
+  order: ExamineOrder,
+  onProgress: ((progress: Progress) => void) | undefined,
+): Promise<Inspection> {
   const { path, scratch, check } = order;
   const copy = `${scratch}-copy`;
   try {
@@ -77,9 +97,9 @@ function examineRolledBack(engine: Engine, order: ExamineOrder): Inspection {
       copyDurably(`${path}-journal`, `${copy}-journal`);
     });
     const before = headerOf(copy);
-    rollBack(engine, copy);
+    rollBack(tools.engine, copy);
     const misfit = misfitOfJournal(before, headerOf(copy));
-    return { ...inspect(engine, copy, { check, scope: "alone", scratch }), misfit };
+    return { ...(await look(tools, copy, { check, scope: "alone", scratch }, onProgress)), misfit };
   } finally {
     discard(copy);
   }

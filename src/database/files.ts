@@ -2,9 +2,8 @@
  * A database and its sidecars as one: they are looked at, moved and removed together or not at all.
  * Nothing here opens the main file; `stat` is the only call that is safe in a process that has it open.
  */
-import { lstatSync, readlinkSync, realpathSync, statSync } from "node:fs";
-import { basename, dirname, resolve } from "node:path";
-import { HoldfastError, hasCode, named, toHoldfastError } from "../errors.ts";
+import { statSync } from "node:fs";
+import { HoldfastError, named } from "../errors.ts";
 import { type FileIdentity, identify } from "../platform/atomic-file.ts";
 
 /** https://sqlite.org/tempfiles.html; `-shm` holds nothing of its own, the other two hold content. */
@@ -58,26 +57,4 @@ export function livingSidecars(files: DatabaseFiles): readonly Sidecar[] {
 
 export function presentSidecars(files: DatabaseFiles): readonly Sidecar[] {
   return SIDECARS.filter((ending) => files.sidecars[ending] !== undefined);
-}
-
-/**
- * The path with links resolved, also when the last part does not exist yet (a link that dangles is followed
- * to where the file would be made). SQLite resolves links as well; its sidecars stand beside the real file.
- */
-export function realPath(path: string): string {
-  let at = resolve(path);
-  for (let hops = 0; hops < 40; hops++) {
-    try {
-      return realpathSync.native(at);
-    } catch (error) {
-      if (!hasCode(error) || error.code !== "ENOENT") throw toHoldfastError(error, `resolving ${path}`) ?? error;
-    }
-    const link = lstatSync(at, { throwIfNoEntry: false });
-    if (!link?.isSymbolicLink()) {
-      const parent = dirname(at);
-      return parent === at ? at : resolve(realPath(parent), basename(at));
-    }
-    at = resolve(dirname(at), readlinkSync(at));
-  }
-  return at;
 }

@@ -47,18 +47,54 @@ interface Subject {
   readonly sqlite: string;
 }
 
-/** Checks all of an open database. What is neither judged nor corruption (busy, I/O, …) is thrown. */
-function checkAll(db: Connection, subject: Subject): Verdict {
+/**
+ * What one connection checks of a database:
+ * - `everything`: `PRAGMA integrity_check`
+ * - `structure`: `PRAGMA quick_check`, all pages but not what the indexes hold
+ * - `tables`: `PRAGMA integrity_check` of these tables with their indexes
+ * - `foreign-keys`: whether each row has its parent
+ *
+ * `structure` and all `tables` together find what `everything` finds.
+ */
+export type CheckPart =
+  | { readonly kind: "everything" | "structure" | "foreign-keys" }
+  | { readonly kind: "tables"; readonly names: readonly string[] };
+
+function pragmasOf(part: CheckPart): string[] {
+  switch (part.kind) {
+    case "everything":
+      return [`integrity_check(${ALL_FINDINGS})`];
+    case "structure":
+      return [`quick_check(${ALL_FINDINGS})`];
+    case "tables":
+      return part.names.map((name) => `integrity_check('${name.replaceAll("'", "''")}')`);
+    case "foreign-keys":
+      return [];
+  }
+}
+
+/** Without a number the check stops at the hundredth finding, which may hide damage behind the application's data. */
+const ALL_FINDINGS = 2147483647;
+
+/** As much of a file as SQLite maps at most; it takes less where it was built with a lower limit. */
+const MAP_ALL = 1n << 40n;
+
+/** Checks a part of an open database. What is neither judged nor corruption (busy, I/O, …) is thrown. */
+function checkPart(db: Connection, subject: Subject, part: CheckPart): Verdict {
   const warnings: string[] = [];
   const problems: string[] = [];
   const strange: string[] = [];
   try {
-    const rows = db.prepare("PRAGMA integrity_check(2147483647)").pluck().iterate() as IterableIterator<string>;
-    for (const row of rows) {
-      if (row === "ok") continue;
-      const kind = DATA_ROW.test(row) ? warnings : DAMAGE_ROW.test(row) ? problems : strange;
-      if (kind.length < FINDINGS_KEPT) kind.push(row);
-      if (problems.length >= FINDINGS_KEPT) break;
+    // A bad medium then ends this process, which is a child; its parent tells that as an I/O error.
+    db.pragma(`mmap_size = ${MAP_ALL}`);
+    for (const pragma of pragmasOf(part)) {
+      const rows = db.prepare(`PRAGMA ${pragma}`).pluck().iterate() as IterableIterator<string>;
+      for (const row of rows) {
+        if (row === "ok") continue;
+        const kind = DATA_ROW.test(row) ? warnings : DAMAGE_ROW.test(row) ? problems : strange;
+        if (kind.length < FINDINGS_KEPT) kind.push(row);
+        if (problems.length >= FINDINGS_KEPT) break;
+      }
     }
   } catch (error) {
     return judge(error, subject);
@@ -70,7 +106,7 @@ function checkAll(db: Connection, subject: Subject): Verdict {
       reason: `the check reports what this version of Holdfast does not know: ${strange[0]}`,
     };
   }
-  return { kind: "sound", warnings: [...warnings, ...foreignKeyWarnings(db)] };
+  return { kind: "sound", warnings: part.kind === "foreign-keys" ? foreignKeyWarnings(db) : warnings };
 }
 
 /** Violated foreign keys are the application's data. A declaration that cannot be checked is worth a word too. */
@@ -132,12 +168,16 @@ export interface InspectOptions {
   readonly scratch: string;
   /** How long to wait for a writer's lock, in milliseconds. */
   readonly timeout?: number;
+  /** Its header, where that was read already. */
+  readonly header?: Header;
+  /** `full` only: the part that is checked here. Default: everything. */
+  readonly part?: CheckPart;
 }
 
 /** Looks at one database, read-only, with or without its sidecars. For child processes: it reads the file raw. */
 export function inspect(engine: Engine, path: string, options: InspectOptions): Inspection {
-  const { check, scope, scratch, timeout = 5000 } = options;
-  const header = headerOf(path);
+  const { check, scope, scratch, timeout = 5000, part = { kind: "everything" } } = options;
+  const { header = headerOf(path) } = options;
   const { journalMode } = header;
   if (!header.isSqlite && !engine.custom) {
     return { verdict: { kind: "corrupt", problems: ["file is not a database"] }, self: null, journalMode };
@@ -146,7 +186,7 @@ export function inspect(engine: Engine, path: string, options: InspectOptions): 
   let self: SelfDescription | null = null;
   const look = (db: Connection): Verdict => {
     self = describe(db);
-    return check === "full" ? checkAll(db, subject) : { kind: "sound", warnings: [] };
+    return check === "full" ? checkPart(db, subject, part) : { kind: "sound", warnings: [] };
   };
   const attempt = (withConstraints: boolean): Verdict => {
     try {

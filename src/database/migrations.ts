@@ -1,10 +1,16 @@
 /** The application's migrations: found in a folder or passed in code, each with its checksum. */
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { valid } from "semver";
-import { HoldfastError, hasCode, messageOf, named } from "../errors.ts";
+import valid from "semver/functions/valid.js";
+import { messageOf } from "../errors.ts";
 import { checksumOf, type Layout, type LayoutStep } from "./layout.ts";
+import {
+  checksumOfInput,
+  invalidMigration as invalid,
+  type MigrationFile,
+  type MigrationInput,
+  type MigrationSource,
+  readMigrationFolder,
+} from "./migration-files.ts";
 import type { Connection } from "./open.ts";
 import { firstTransactionStatement } from "./statements.ts";
 
@@ -19,29 +25,9 @@ export interface Migration extends LayoutStep {
   readonly down: string | null;
 }
 
-/** A migration passed in code, for applications that are bundled into one file. */
-export interface MigrationInput {
-  /** Its name in the ledger; the array is taken in its own order. */
-  readonly name: string;
-  readonly up: string | ((db: Connection) => unknown);
-  readonly down?: string;
-  /**
-   * What tells an edited migration from the applied one. Default: the SHA-256 of `up` where it is SQL, and of
-   * the name where it is a function, whose text a bundler may change.
-   */
-  readonly checksum?: string;
-  /** The lowest app version (semver) that may open the result. */
-  readonly compatibleSince?: string;
-  /** Default true. */
-  readonly transaction?: boolean;
-}
-
-/** A folder, an array, or `false` for none. */
-export type MigrationSource = string | readonly MigrationInput[] | false;
-
 export function findMigrations(source: MigrationSource): readonly Migration[] {
   if (source === false) return [];
-  const found = typeof source === "string" ? inFolder(source) : source.map(fromInput);
+  const found = typeof source === "string" ? readMigrationFolder(source).map(fromFile) : source.map(fromInput);
   const names = new Set<string>();
   for (const { name } of found) {
     if (names.has(name))
@@ -56,49 +42,13 @@ export function layoutOf(migrations: readonly Migration[]): Layout {
   return migrations.map(({ name, checksum, compatibleSince }) => ({ name, checksum, compatibleSince }));
 }
 
-function inFolder(folder: string): Migration[] {
-  let files: string[];
-  try {
-    files = readdirSync(folder).sort();
-  } catch (error) {
-    if (!hasCode(error) || !["ENOENT", "ENOTDIR"].includes(error.code)) {
-      return named(`listing ${folder}`, () => {
-        throw error;
-      });
-    }
-    throw invalid(
-      `The migrations folder ${folder} does not exist.`,
-      "Ship the folder with the application, set db-migrations to where it is, or to false when there are none.",
-      { key: "db-migrations", value: folder },
-    );
-  }
-  const migrations: Migration[] = [];
-  for (const file of files.filter((name) => !name.startsWith("."))) {
-    if (file.endsWith(".down.sql")) {
-      if (files.includes(file.replace(/\.down\.sql$/, ".up.sql"))) continue;
-      throw invalid(
-        `${join(folder, file)} has no ${file.replace(/\.down\.sql$/, ".up.sql")} beside it.`,
-        "Add it, or remove the one without a partner.",
-        { file },
-      );
-    }
-    if (/\.(sql|js|mjs)$/i.test(file)) migrations.push(fromFile(folder, file, files));
-  }
-  return migrations;
-}
-
-function fromFile(folder: string, file: string, files: readonly string[]): Migration {
-  const path = join(folder, file);
-  const text = named(`reading ${path}`, () => readFileSync(path, "utf8"));
-  const downFile = file.replace(/\.up\.sql$/, ".down.sql");
-  const down = downFile !== file && files.includes(downFile) ? readFileSync(join(folder, downFile), "utf8") : null;
-  const script = !/\.sql$/i.test(file);
+function fromFile({ name, path, text, down }: MigrationFile): Migration {
   return {
-    name: file,
+    name,
     checksum: checksumOf(text),
     ...directives(path, text),
     down,
-    load: async () => (script ? await importUp(path) : text),
+    load: async () => (/\.sql$/i.test(name) ? text : await importUp(path)),
   };
 }
 
@@ -120,7 +70,7 @@ function fromInput(input: MigrationInput): Migration {
   const stated = typeof up === "string" ? directives(name, up) : { transaction: true, compatibleSince: null };
   return {
     name,
-    checksum: input.checksum ?? checksumOf(typeof up === "string" ? up : name),
+    checksum: checksumOfInput(input),
     compatibleSince: compatibleSince === undefined ? stated.compatibleSince : requireVersion(name, compatibleSince),
     transaction: transaction && stated.transaction,
     down: down ?? null,
@@ -162,10 +112,6 @@ function requireVersion(where: string, version: string | undefined): string {
       value: version,
     },
   );
-}
-
-function invalid(message: string, hint: string, details: Record<string, unknown>): HoldfastError {
-  return new HoldfastError({ code: "SETTINGS_INVALID", message, hint, details });
 }
 
 /** Why one of `pending` must not run, found by reading them: before the restore point, before anything. */

@@ -9,6 +9,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { HoldfastError } from "../errors.ts";
 import { createPrivateFile, type FileIdentity, sameIdentity } from "../platform/atomic-file.ts";
+import { canTellLaterWrites, passTick } from "../platform/clock-tick.ts";
 import { isAbsent, livingSidecars, observeFiles } from "./files.ts";
 import type { Connection, Engine } from "./open.ts";
 
@@ -98,25 +99,4 @@ function starved(from: string): HoldfastError {
     hint: "Let the application use WAL mode (PRAGMA journal_mode=WAL), in which a copy never waits for writers.",
     details: { restarts: RESTARTS },
   });
-}
-
-/**
- * A write that follows within the same tick of the file system's clock would leave the same times behind. A
- * time without a fraction is taken for FAT's, which has ticks of two seconds.
- */
-function tickLeft(file: FileIdentity): number {
-  const mtime = BigInt(file.mtime);
-  const tick = mtime % 1_000_000_000n === 0n ? 2000 : 20;
-  return tick - (Date.now() - Number(mtime / 1_000_000n));
-}
-
-function canTellLaterWrites(file: FileIdentity): boolean {
-  return tickLeft(file) < 0;
-}
-
-/** A short tick is waited for, so that the next launch sees by `stat` that nothing changed. */
-async function passTick(path: string): Promise<void> {
-  const { main } = observeFiles(path);
-  const left = main ? tickLeft(main) : 0;
-  if (left > 0 && left <= 20) await pause(left + 1);
 }

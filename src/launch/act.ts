@@ -4,17 +4,18 @@ import { join } from "node:path";
 import { usability } from "../backups/choose.ts";
 import type { Verification } from "../backups/verify.ts";
 import { observeFiles, presentSidecars } from "../database/files.ts";
+import { lookAtSealed } from "../database/sealed-look.ts";
 import { finishSwap } from "../database/swap.ts";
 import { quarantineName, temporaryIn } from "../places.ts";
 import { removeDurably, secondName, syncFolder } from "../platform/atomic-file.ts";
-import { takeRestorePoint } from "./back-up.ts";
 import { type Context, copier, reporter, runJob, stopIfAborted } from "./context.ts";
 import type { Action, Doing } from "./decide.ts";
 import { type Facts, withVerification } from "./facts.ts";
-import { layoutsOf, learn } from "./learn.ts";
+import { layoutsOf, learn, withCheck } from "./learn.ts";
 import { create, migrate, stamp } from "./migrate.ts";
 import { observe } from "./observe.ts";
 import { freePlace, restore } from "./restore.ts";
+import { takeRestorePoint } from "./restore-point.ts";
 import { wait } from "./wait.ts";
 
 export async function act(context: Context, facts: Facts, decision: Action): Promise<Facts> {
@@ -55,24 +56,28 @@ async function examine(context: Context, facts: Facts, decision: Doing<"examine"
   const { places } = context;
   const { scope, check } = decision;
   const report = reporter(context);
-  if (check === "full")
-    context.onEvent({
-      kind: "check",
-      message: `checking ${places.database}`,
-      total: Number(facts.files.main?.size ?? 0),
-      unit: "bytes",
-    });
-  const inspection = await runJob(context, "examine", {
+  if (scope === "whole" && check === "none" && facts.trust.kind === "sealed" && facts.lock === "exclusive") {
+    return await learn(context, facts, lookAtSealed(context.engine, places.database));
+  }
+  const message = `checking ${places.database}`;
+  if (check === "full") {
+    context.onEvent({ kind: "check", message, total: Number(facts.files.main?.size ?? 0), unit: "bytes" });
+  }
+  const order = {
     path: places.database,
     scope,
     check,
     scratch: temporaryIn(places.folder, places, "look"),
     beside: facts.lock === "shared",
     timeout: Math.min(context.settings.lockTimeout, 5000),
-  });
+  };
+  const inspection = await runJob(context, "examine", order, ({ done, total, what }) =>
+    context.onEvent({ kind: "check", message: `${message}: ${what}`, done, total, unit: "tables" }),
+  );
   if (check === "full") report({ action: "check", reason: decision.reason, file: places.database });
   if (scope === "alone") return { ...facts, alone: { ...inspection, checked: check === "full" } };
-  return await learn(context, { ...facts, files: observeFiles(places.database) }, inspection);
+  const next = { ...facts, files: observeFiles(places.database) };
+  return await learn(context, check === "full" ? withCheck(next, inspection) : next, inspection);
 }
 
 async function quarantineSidecars(
@@ -91,7 +96,7 @@ async function quarantineSidecars(
   const kept = presentSidecars(facts.files).map((ending) => aside + ending);
   report({ action: "quarantine", reason: decision.reason, file: kept[0] ?? aside });
   const next = { ...facts, files: observeFiles(places.database), whole: null, alone: null };
-  return facts.alone?.checked ? await learn(context, next, facts.alone) : next;
+  return facts.alone?.checked ? await learn(context, withCheck(next, facts.alone), facts.alone) : next;
 }
 
 async function verify(context: Context, facts: Facts, decision: Doing<"verify">): Promise<Facts> {

@@ -40,8 +40,6 @@ export interface Context {
   readonly onEvent: (event: ProgressEvent) => void;
   /** The child process that is at work for this launch, or a new one when it died. */
   readonly child: () => Child;
-  /** Whether the child keeps this process alive. */
-  readonly holdChild: (alive: boolean) => void;
   readonly actions: ActionReport[];
   readonly warnings: string[];
 }

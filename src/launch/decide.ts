@@ -2,11 +2,14 @@
  * The rules: what a launch does next, given what it knows. No file is touched here and no clock is read; the
  * first rule that matches wins, and each decision carries its reason.
  */
-import { gt, valid } from "semver";
+import gt from "semver/functions/gt.js";
+import valid from "semver/functions/valid.js";
 import { byRecency, isDeclaredCompatible, ownBackups } from "../backups/choose.ts";
+import { backupDue } from "../backups/due.ts";
 import type { IndexEntry } from "../backups/index-file.ts";
 import { isAbsent, livingSidecars, presentSidecars } from "../database/files.ts";
 import { fingerprint, firstDifference } from "../database/layout.ts";
+import { isCheckDue } from "../database/seal.ts";
 import type { SelfDescription } from "../database/stamp.ts";
 import type { Refusal } from "../errors.ts";
 import type { Settings } from "../settings.ts";
@@ -40,7 +43,10 @@ export type Decision =
   | { readonly do: "open"; readonly reason: string }
   | { readonly do: "refuse"; readonly refusal: Refusal };
 
-export type Rules = Pick<Settings, "backupRetention" | "onCorruption" | "onMissing" | "onDowngrade" | "lockTimeout">;
+export type Rules = Pick<
+  Settings,
+  "backupRetention" | "onCorruption" | "onMissing" | "onDowngrade" | "lockTimeout" | "integrityCheck"
+>;
 
 export function decide(facts: Facts, rules: Rules): Decision {
   return (
@@ -154,8 +160,7 @@ function integrity(facts: Facts, rules: Rules): Rule {
   if (!whole && lock === "shared") {
     return { do: "examine", scope: "whole", check: "none", reason: "another process has it open and has checked it" };
   }
-  if (!whole)
-    return { do: "examine", scope: "whole", check: "full", reason: "every page is read before the database opens" };
+  if (!whole) return { do: "examine", scope: "whole", ...checkBefore(facts, rules) };
   if (whole.verdict.kind === "impossible") return impossible(facts, whole.verdict.reason);
 
   let problem = whole.verdict.kind === "corrupt" ? whole.verdict.problems[0] : undefined;
@@ -191,6 +196,23 @@ function integrity(facts: Facts, rules: Rules): Rule {
     });
   }
   return restore(facts, candidates(facts), "corruption", what);
+}
+
+/** Whether every page is read before the database opens, told from what is recorded of the last time. */
+function checkBefore({ trust }: Facts, rules: Rules): { check: "full" | "none"; reason: string } {
+  if (rules.integrityCheck === "full") {
+    return { check: "full", reason: 'every page is read before the database opens, as db-integrity-check is "full"' };
+  }
+  switch (trust.kind) {
+    case "sealed":
+      return { check: "none", reason: "nothing has touched it since it was closed" };
+    case "interrupted":
+      return { check: "none", reason: "the application was cut off, and SQLite recovers what it wrote" };
+    case "unknown":
+      return { check: "full", reason: `every page is read before the database opens: ${trust.why}` };
+    case "suspect":
+      return { check: "full", reason: `a check behind the application found damage: ${trust.why}` };
+  }
 }
 
 /** The log or the journal is another database's, as far as that can be told. */
@@ -237,6 +259,9 @@ function layout(facts: Facts, rules: Rules): Rule {
         hint: 'Take the statement out of it, or let it begin with "-- holdfast: no-transaction".',
         details: { path: files.path, migration: name, notApplied: pending },
       });
+    }
+    if (!facts.checked) {
+      return { do: "examine", scope: "whole", check: "full", reason: `${what}, and every page is read before` };
     }
     if (rules.backupRetention > 0) {
       if (!facts.restorePoint)
@@ -395,20 +420,42 @@ function cannotReadonly(facts: Facts, what: string): Decision {
   });
 }
 
-/** A backup behind the application: wanted, or why not. */
-export function decideBackup(
-  facts: Facts,
-  rules: Pick<Settings, "backupRetention" | "backupMinInterval">,
-): { readonly take: boolean; readonly reason: string } {
-  const skip = (reason: string) => ({ take: false, reason });
+/** Whether the next launch would find the same, were nothing written meanwhile: then a seal may say so. */
+export function isSettled(facts: Facts, rules: Rules): boolean {
+  return layout(facts, rules) === undefined && stampOf(facts) !== null;
+}
+
+export type Behind =
+  | { readonly work: false; readonly reason: string }
+  | { readonly work: true; readonly check: "full" | "foreign-keys" | "none" };
+
+/** What is done behind the application. Whether its content changed since the last backup is seen there. */
+export function decideBehind(facts: Facts, rules: Pick<Settings, "backupRetention" | "integrityInterval">): Behind {
+  const skip = (reason: string): Behind => ({ work: false, reason });
   if (facts.app.readonly) return skip("the launch is read-only");
   if (facts.lock === "shared") return skip("another process has the database open and keeps its backups");
-  if (rules.backupRetention === 0) return skip("db-backup-retention is 0");
+  const check = checkBehind(facts, rules);
+  const upkeep = facts.survey.stale !== null || facts.survey.setAside.some((each) => each.kind === "quarantined");
+  if (rules.backupRetention === 0 && check === "none" && !upkeep) return skip("db-backup-retention is 0");
+  return { work: true, check };
+}
+
+function checkBehind(
+  { checked, trust, lastCheck, now }: Facts,
+  { integrityInterval }: Pick<Settings, "integrityInterval">,
+): "full" | "foreign-keys" | "none" {
+  if (checked) return "foreign-keys";
+  return trust.kind === "interrupted" || isCheckDue(lastCheck, now, integrityInterval) ? "full" : "none";
+}
+
+/** A backup behind the application, as far as the launch itself can tell. */
+export function foreseeableBackup(
+  facts: Facts,
+  rules: Pick<Settings, "backupRetention" | "backupMinInterval" | "integrityInterval">,
+): { readonly take: boolean; readonly reason: string } {
+  const behind = decideBehind(facts, rules);
+  if (!behind.work) return { take: false, reason: behind.reason };
   const version = stampOf(facts)?.appVersion ?? facts.app.version;
-  const standing = candidates(facts).find((entry) => entry.version === version);
-  if (!standing) return { take: true, reason: `version ${version} has no backup yet` };
-  const age = Date.parse(facts.now) - Date.parse(standing.createdAt);
-  if (age >= 0 && age < rules.backupMinInterval)
-    return skip(`the last one is ${Math.round(age / 1000)} s old, less than db-backup-min-interval`);
-  return { take: true, reason: `where the content changed since the backup of ${standing.createdAt}` };
+  const { backupRetention: retention, backupMinInterval: minInterval } = rules;
+  return backupDue(candidates(facts), version, facts.now, { retention, minInterval });
 }

@@ -4,6 +4,7 @@ import type { Verification } from "../backups/verify.ts";
 import type { DatabaseFiles } from "../database/files.ts";
 import type { Inspection } from "../database/integrity.ts";
 import { type Layout, type LayoutRelation, relate } from "../database/layout.ts";
+import type { Trust } from "../database/seal.ts";
 import type { LedgerEntry, Stamp } from "../database/stamp.ts";
 import type { SwapState } from "../database/swap.ts";
 import type { Refusal } from "../errors.ts";
@@ -32,6 +33,12 @@ export interface Facts {
   readonly intent: SwapState | null;
   readonly files: DatabaseFiles;
   readonly backupsFolder: string;
+  /** What is recorded of the last time. */
+  readonly trust: Trust;
+  /** Whether this launch has found all pages sound. */
+  readonly checked: boolean;
+  /** When they were last found sound, as far as is known; ISO 8601. */
+  readonly lastCheck: string | null;
   /** The database as SQLite sees it, sidecars included; null before it was examined. */
   readonly whole: Inspection | null;
   /** The main file alone, where there are sidecars to compare with. */

@@ -1,8 +1,9 @@
 /** The launch: observe, decide, act, until the database may be opened or is refused. */
 import { isAbsent } from "../database/files.ts";
 import { type Layout, relate } from "../database/layout.ts";
+import { removeSeal } from "../database/seal.ts";
 import type { Stamp } from "../database/stamp.ts";
-import { HoldfastError } from "../errors.ts";
+import { HoldfastError, named } from "../errors.ts";
 import type { Found } from "../report.ts";
 import { act } from "./act.ts";
 import type { Context } from "./context.ts";
@@ -29,6 +30,9 @@ export async function launch(context: Context, onFound: (found: Found) => void):
     }
     if (decision.do === "open") return facts;
     if (decision.do === "refuse") throw new HoldfastError(decision.refusal);
+    if (!context.dryRun && !LOOKING.has(decision.do)) {
+      named(`breaking the seal of ${context.places.database}`, () => removeSeal(context.places));
+    }
     const next = context.dryRun ? await foresee(context, facts, decision) : await act(context, facts, decision);
     if (next === null) return facts;
     facts = next;

@@ -13,6 +13,11 @@ import { temporaryIn } from "../places.ts";
 import type { Context } from "./context.ts";
 import type { Facts } from "./facts.ts";
 
+/** All pages were read, and found sound: by this launch, now. */
+export function withCheck(facts: Facts, inspection: Inspection): Facts {
+  return inspection.verdict.kind === "sound" ? { ...facts, checked: true, lastCheck: facts.now } : facts;
+}
+
 /** Takes in what is now known of the database as a whole: its layout, and whether what is pending may run. */
 export async function learn(context: Context, facts: Facts, whole: Inspection): Promise<Facts> {
   const warnings = whole.verdict.kind === "sound" ? whole.verdict.warnings : [];

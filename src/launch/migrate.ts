@@ -16,7 +16,7 @@ import { createPrivateFile, replaceFile, sameIdentity, syncFile } from "../platf
 import { type Context, copier, reporter, runJob, stopIfAborted } from "./context.ts";
 import type { Doing } from "./decide.ts";
 import type { Facts } from "./facts.ts";
-import { learn } from "./learn.ts";
+import { learn, withCheck } from "./learn.ts";
 import { dropStaged, takeOwner } from "./staged.ts";
 import { whenFree } from "./wait.ts";
 
@@ -51,7 +51,7 @@ export async function create(context: Context, facts: Facts, decision: Doing<"cr
     report({ action: "create", reason: decision.reason, file: places.database });
     context.actions.push(...inner);
     const whole: Inspection = { verdict: { kind: "sound", warnings: [] }, self, journalMode: "wal" };
-    return await learn(context, { ...facts, files: observeFiles(places.database) }, whole);
+    return await learn(context, withCheck({ ...facts, files: observeFiles(places.database) }, whole), whole);
   } catch (error) {
     discard(staged);
     throw toHoldfastError(error, `creating ${places.database}`) ?? error;

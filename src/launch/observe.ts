@@ -1,27 +1,30 @@
 /** The first look: what can be known without opening the database. */
 import { randomUUID } from "node:crypto";
-import { accessSync, constants, rmSync } from "node:fs";
-import { EMPTY_SURVEY, othersAlive, temporariesOf } from "../backups/survey.ts";
+import { accessSync, constants } from "node:fs";
+import { EMPTY_SURVEY, othersAlive, surveyListed } from "../backups/survey.ts";
 import { observeFiles } from "../database/files.ts";
 import { layoutOf } from "../database/migrations.ts";
+import { type Trust, trustOf } from "../database/seal.ts";
 import { unfinishedSwap } from "../database/swap.ts";
-import { HoldfastError, messageOf, named } from "../errors.ts";
-import type { Places } from "../places.ts";
+import { HoldfastError, named } from "../errors.ts";
 import { type Context, runJob } from "./context.ts";
 import type { Facts, LockFact } from "./facts.ts";
+import { clearTemporaries } from "./temporaries.ts";
 
 /** @param waited `db-lock-timeout` is over */
 export async function observe(context: Context, waited: boolean): Promise<Facts> {
   const { places, settings, migrations, lock } = context;
   const held: LockFact = !lock ? "unneeded" : lock.state === "none" ? "taken" : lock.state;
   const intent = held === "taken" ? null : named(`reading ${places.backups}`, () => unfinishedSwap(places));
-  const survey = held === "taken" || intent ? EMPTY_SURVEY : await runJob(context, "survey", { places });
+  const survey =
+    held === "taken" || intent ? EMPTY_SURVEY : (surveyListed(places) ?? (await runJob(context, "survey", { places })));
   for (const warning of survey.warnings) if (!context.warnings.includes(warning)) context.warnings.push(warning);
   if (held === "exclusive" && !context.dryRun) {
     context.warnings.push(...clearTemporaries(places));
   }
   const files = observeFiles(places.database);
   if (files.main !== null) requireAccess(context);
+  const trust: Trust = held === "taken" ? { kind: "unknown", why: "another launch is under way" } : trustOf(places);
   return {
     now: context.now().toISOString(),
     app: { version: settings.appVersion, layout: layoutOf(migrations), readonly: context.readonly },
@@ -29,6 +32,9 @@ export async function observe(context: Context, waited: boolean): Promise<Facts>
     waited,
     intent,
     files,
+    trust,
+    checked: false,
+    lastCheck: "checkedAt" in trust ? trust.checkedAt : null,
     backupsFolder: places.backups,
     whole: null,
     alone: null,
@@ -41,22 +47,6 @@ export async function observe(context: Context, waited: boolean): Promise<Facts>
     databaseId: randomUUID(),
     restoredFrom: null,
   };
-}
-
-/**
- * Removes what earlier runs left behind. Only under the lock held alone, with no swap unfinished.
- *
- * @returns a warning for each that could not be removed, which is no reason to keep anybody from their data
- */
-export function clearTemporaries(places: Places): string[] {
-  return temporariesOf(places).flatMap((file) => {
-    try {
-      rmSync(file, { force: true });
-      return [];
-    } catch (error) {
-      return [`The temporary file ${file} could not be removed: ${messageOf(error)}`];
-    }
-  });
 }
 
 /** SQLite opens a file that may only be read without a word, and the application would fail at its first write. */

@@ -17,7 +17,7 @@ import { createPrivateFolder, syncFile } from "../platform/atomic-file.ts";
 import { type Context, copier, reporter, runJob, stopIfAborted } from "./context.ts";
 import type { Cause, Doing } from "./decide.ts";
 import { type Facts, stampOf, withVerification } from "./facts.ts";
-import { layoutsOf, learn } from "./learn.ts";
+import { layoutsOf, learn, withCheck } from "./learn.ts";
 import { runMigrations, writeStampNow } from "./migrate.ts";
 import { dropStaged, takeOwner } from "./staged.ts";
 import { whenFree } from "./wait.ts";
@@ -90,7 +90,7 @@ export async function restore(context: Context, facts: Facts, decision: Doing<"r
       restoredFrom: backup.file,
       restorePoint: { file: backup.file },
     };
-    return await learn(context, next, inspection);
+    return await learn(context, withCheck(next, inspection), inspection);
   } catch (error) {
     dropStaged(context, staged);
     throw toHoldfastError(error, `restoring ${places.database} from ${backup.file}`) ?? error;

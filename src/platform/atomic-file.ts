@@ -7,6 +7,7 @@
  * report a success that never happened (https://wiki.postgresql.org/wiki/Fsync_Errors). The file is thrown away.
  */
 import {
+  accessSync,
   chmodSync,
   closeSync,
   copyFileSync,
@@ -131,6 +132,15 @@ export function copyDurably(from: string, to: string): void {
   } catch (error) {
     if (!hasCode(error) || error.code !== "EEXIST") rmSync(to, { force: true });
     throw error;
+  }
+}
+
+export function isWritable(path: string): boolean {
+  try {
+    accessSync(path, fs.W_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 

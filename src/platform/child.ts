@@ -9,6 +9,8 @@ import { HoldfastError, hasCode, messageOf, type Refusal } from "../errors.ts";
 export interface Progress {
   readonly done: number;
   readonly total: number;
+  /** What was done last, where the parts have names. */
+  readonly what?: string;
 }
 
 /** Sent to the child. */
@@ -150,7 +152,7 @@ export function tell(error: unknown): Told {
   };
 }
 
-function retell(told: Told): Error {
+export function retell(told: Told): Error {
   if (told.refusal) return new HoldfastError(told.refusal);
   const error = new Error(told.message);
   if (told.stack !== undefined) error.stack = told.stack;

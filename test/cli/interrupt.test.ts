@@ -60,21 +60,20 @@ describe("Ctrl-C", () => {
     expect((await app.json("plan")).found).toEqual({ state: "healthy", version: "1.0.0", layout: "behind" });
   });
 
-  test("while the launch waits for its backup lets it finish, and exits with 130 all the same", async () => {
+  test("while the launch waits for its backup abandons that, and nothing of it is left", async () => {
     const app = new CommandLine(VERSION);
     await app.launch("1.0.0");
     query(app.path, (db) => db.exec("CREATE TABLE scan (bytes BLOB); INSERT INTO scan VALUES (zeroblob(150000000))"));
+    const before = app.kept();
     const started = app.start(["boot", "--json"]);
     const outcome = outcomeOf(started);
     await until(() => readdirSync(app.backups).some((file) => file.endsWith(".tmp")));
     started.kill("SIGINT");
     const { exitStatus, stdout } = await outcome;
     expect(exitStatus).toBe(130);
-    expect(JSON.parse(stdout)).toMatchObject({
-      outcome: "opened",
-      actions: [{ action: "check" }, { action: "back-up" }],
-    });
+    expect(JSON.parse(stdout)).toMatchObject({ outcome: "opened", actions: [{ action: "check" }] });
     expect(app.temporaries()).toEqual([]);
+    expect(app.kept()).toEqual(before);
   });
 
   test("pressed twice stops at once, and the next launch goes on", async () => {

@@ -3,9 +3,10 @@ import { linkSync, mkdirSync, renameSync, statSync, symlinkSync, utimesSync, wri
 import { join, relative } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { isAbsent, livingSidecars, observeFiles, presentSidecars, realPath } from "../../src/database/files.ts";
+import { isAbsent, livingSidecars, observeFiles, presentSidecars } from "../../src/database/files.ts";
 import { HoldfastError } from "../../src/errors.ts";
 import { sameIdentity } from "../../src/platform/atomic-file.ts";
+import { realPath } from "../../src/platform/real-path.ts";
 import { scratchFolder } from "../fixtures/scratch-folder.ts";
 
 /** Files beside one another, by ending and content. */

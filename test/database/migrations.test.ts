@@ -3,7 +3,8 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
 import { checksumOf } from "../../src/database/layout.ts";
-import { findMigrations, findUnfit, type MigrationInput } from "../../src/database/migrations.ts";
+import type { MigrationInput } from "../../src/database/migration-files.ts";
+import { findMigrations, findUnfit } from "../../src/database/migrations.ts";
 import { HoldfastError } from "../../src/errors.ts";
 import { scratchFolder } from "../fixtures/scratch-folder.ts";
 

@@ -247,7 +247,7 @@ describe("migrations", () => {
       "stamp",
       "back-up",
     ]);
-    expect(actions(await app.launch("1.0.0", [], {}, own(["a"])))).toEqual(["check", "restore", "demote", "back-up"]);
+    expect(actions(await app.launch("1.0.0", [], {}, own(["a"])))).toEqual(["restore", "demote", "back-up"]);
     expect((await app.refusal("1.0.0", {}, own(["c"]))).code).toBe("MIGRATION_DRIFT");
   });
 });
@@ -289,7 +289,15 @@ describe("a plan", () => {
         await app.launch("1.0.0");
       },
       "would-open",
-      ["check", "back-up"],
+      [],
+    ],
+    [
+      "of a launch after something was written",
+      async (app: Workspace) => {
+        await app.launch("1.0.0", ["Emma"]);
+      },
+      "would-open",
+      ["back-up"],
     ],
     [
       "of an upgrade",
@@ -335,6 +343,7 @@ describe("a plan", () => {
 test("a launch that is aborted leaves the database and the folder as they were", async () => {
   const app = new Workspace().release(1);
   await app.launch("1.0.0", ["Emma"]);
+  query(app.path, (db) => db.exec("INSERT INTO book (title) VALUES ('by another program')"));
   const before = app.snapshot();
   const controller = new AbortController();
   const launch = guard(app.settings(), {

@@ -40,10 +40,7 @@ describe("a quiet launch", () => {
     const before = app.snapshot();
     const report = await app.launch("1.0.0");
     expect(report.found).toEqual({ state: "healthy", version: "1.0.0", layout: "equal" });
-    expect(report.actions.map(({ action, unchanged }) => [action, unchanged])).toEqual([
-      ["check", undefined],
-      ["back-up", true],
-    ]);
+    expect(report.actions).toEqual([]);
     expect(app.snapshot()).toEqual(before);
   });
 
@@ -61,9 +58,9 @@ describe("a quiet launch", () => {
     const app = new Workspace().release(1);
     await app.launch("1.0.0", ["Emma"]);
     const up = await app.launch("1.1.0", ["Persuasion"]);
-    expect(names(up)).toEqual(["check", "stamp", "back-up"]);
+    expect(names(up)).toEqual(["stamp", "back-up"]);
     const down = await app.launch("1.0.0");
-    expect(names(down)).toEqual(["check", "stamp", "back-up"]);
+    expect(names(down)).toEqual(["stamp", "back-up"]);
     expect(app.titles()).toEqual(["Emma", "Persuasion"]);
   });
 });
@@ -142,7 +139,7 @@ describe("a downgrade", () => {
     await app.release(2).launch("2.0.0", ["Written by 2"]);
     const report = await app.release(1).launch("1.0.0");
     expect(report.found).toEqual({ state: "healthy", version: "2.0.0", layout: "ahead" });
-    expect(names(report)).toEqual(["check", "restore", "demote", "back-up"]);
+    expect(names(report)).toEqual(["restore", "demote", "back-up"]);
     const lost = report.actions.find((each) => each.action === "restore")?.lost;
     expect(lost && lost.from < lost.to).toBe(true);
     expect(app.titles()).toEqual(["Emma"]);
@@ -180,7 +177,7 @@ describe("a downgrade", () => {
     });
     await app.launch("2.0.0", ["Persuasion"]);
     const report = await app.release(1).launch("1.0.0");
-    expect(names(report)).toEqual(["check", "back-up"]);
+    expect(names(report)).toEqual(["back-up"]);
     expect(app.titles()).toEqual(["Emma", "Persuasion"]);
   });
 

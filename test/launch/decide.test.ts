@@ -1,5 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { type Decision, decide, decideBackup, isSameDatabase, type Rules } from "../../src/launch/decide.ts";
+import {
+  type Decision,
+  decide,
+  decideBehind,
+  foreseeableBackup,
+  isSameDatabase,
+  type Rules,
+} from "../../src/launch/decide.ts";
 import type { Facts } from "../../src/launch/facts.ts";
 import { indexEntry } from "../fixtures/index-entry.ts";
 import {
@@ -31,6 +38,7 @@ const RULES: Rules = {
   onMissing: "restore",
   onDowngrade: "restore",
   lockTimeout: 10_000,
+  integrityCheck: "auto",
 };
 
 interface Row {
@@ -229,24 +237,86 @@ describe("another process has the database open", () => {
   ]);
 });
 
-describe("the check comes before everything that opens", () => {
+describe("what is recorded of the last time says whether every page is read before the database opens", () => {
+  const checkedAt = "2026-11-20T12:00:00.000Z";
+  const sealed: Partial<Facts> = { checked: false, trust: { kind: "sealed", checkedAt }, lastCheck: checkedAt };
+  const interrupted: Partial<Facts> = {
+    checked: false,
+    trust: { kind: "interrupted", checkedAt },
+    lastCheck: checkedAt,
+  };
+  const suspect: Partial<Facts> = { checked: false, trust: { kind: "suspect", why: "Page 4: never used" } };
+  const unknown: Partial<Facts> = { checked: false };
+  const examine = (check: string, reason: RegExp) => ({
+    do: "examine",
+    scope: "whole",
+    check,
+    reason: expect.stringMatching(reason),
+  });
   decides([
+    { when: "sealed: none", facts: facts(UNEXAMINED, sealed), decision: examine("none", /^nothing has touched it/) },
+    { when: "cut off: none", facts: facts(UNEXAMINED, interrupted), decision: examine("none", /was cut off/) },
+    { when: "suspect: full", facts: facts(UNEXAMINED, suspect), decision: examine("full", /Page 4: never used/) },
     {
-      when: "every page is read first",
-      facts: facts(UNEXAMINED),
-      decision: { do: "examine", scope: "whole", check: "full" },
+      when: "unknown: full, and why",
+      facts: facts(UNEXAMINED, unknown),
+      decision: examine("full", /^every page is read before the database opens: there is no record of a clean close$/),
     },
     {
-      when: "read-only too",
-      facts: facts(UNEXAMINED, READONLY),
-      decision: { do: "examine", scope: "whole", check: "full" },
+      when: 'sealed, and db-integrity-check is "full": full',
+      facts: facts(UNEXAMINED, sealed),
+      rules: { integrityCheck: "full" },
+      decision: examine("full", /db-integrity-check is "full"/),
     },
     {
-      when: "read-only where no lock file can be made",
+      when: 'beside another process, and db-integrity-check is "full": none',
+      facts: facts(UNEXAMINED, { lock: "shared" }),
+      rules: { integrityCheck: "full" },
+      decision: examine("none", /another process/),
+    },
+    { when: "read-only: full", facts: facts(UNEXAMINED, READONLY), decision: examine("full", /every page/) },
+    {
+      when: "read-only where no lock file can be made: full",
       facts: facts(UNEXAMINED, READONLY, { lock: "unneeded" }),
-      decision: { do: "examine", scope: "whole", check: "full" },
+      decision: examine("full", /every page/),
     },
+    {
+      when: "sealed, looked at, with migrations pending: full, before the restore point",
+      facts: facts(sealed, examined({ layout: [BOOKS] })),
+      decision: examine("full", /pending, and every page is read before$/),
+    },
+    {
+      when: "cut off, looked at, with migrations pending: full, without retention too",
+      facts: facts(interrupted, examined({ layout: [BOOKS] })),
+      rules: { backupRetention: 0 },
+      decision: examine("full", /pending, and every page is read before$/),
+    },
+    { when: "sealed, looked at: opened", facts: facts(sealed), decision: { do: "open" } },
+    { when: "cut off, looked at: opened", facts: facts(interrupted), decision: { do: "open" } },
   ]);
+
+  test.each<[string, Facts, string]>([
+    ["sealed, checked a day ago", facts(sealed), "none"],
+    ["sealed, checked ten days ago", facts(sealed, { lastCheck: "2026-11-11T12:00:00.000Z" }), "full"],
+    [
+      "sealed, checked seven days ago to the millisecond",
+      facts(sealed, { lastCheck: "2026-11-14T12:00:00.000Z" }),
+      "full",
+    ],
+    ["sealed, checked in the future", facts(sealed, { lastCheck: "2027-11-11T12:00:00.000Z" }), "full"],
+    ["sealed, never checked", facts(sealed, { lastCheck: null }), "full"],
+    ["cut off", facts(interrupted), "full"],
+    ["checked by this launch", facts({ lastCheck: "2026-11-21T12:00:00.000Z" }), "foreign-keys"],
+  ])("behind the application, %s: %s", (_, known, check) => {
+    const rules = { backupRetention: 2, integrityInterval: 7 * 86_400_000 };
+    expect(decideBehind(known, rules)).toEqual({ work: true, check });
+  });
+
+  test("nothing is done behind the application without retention, where nothing is due", () => {
+    const rules = { backupRetention: 0, integrityInterval: 7 * 86_400_000 };
+    expect(decideBehind(facts(sealed), rules)).toEqual({ work: false, reason: "db-backup-retention is 0" });
+    expect(decideBehind(facts(interrupted), rules)).toEqual({ work: true, check: "full" });
+  });
 });
 
 describe("the check cannot judge", () => {
@@ -1133,7 +1203,7 @@ describe("isSameDatabase: whether a main file and its log belong together", () =
   });
 });
 
-describe("decideBackup: behind the application", () => {
+describe("foreseeableBackup: behind the application", () => {
   const HOUR = 3_600_000;
   const taken = (createdAt: string, parts = {}) => ({
     survey: survey(indexEntry({ version: "1.3.0", createdAt, ...parts })),
@@ -1184,11 +1254,18 @@ describe("decideBackup: behind the application", () => {
       true,
       /^version 1\.4\.0 has no backup yet$/,
     ],
-    ["retention 0", facts(), { retention: 0 }, false, /db-backup-retention is 0/],
+    [
+      "retention 0",
+      facts({ checked: false, lastCheck: "2026-11-21T12:00:00.000Z" }),
+      { retention: 0 },
+      false,
+      /db-backup-retention is 0/,
+    ],
     ["read-only", facts(READONLY), {}, false, /read-only/],
     ["beside another process", facts({ lock: "shared" }), {}, false, /another process/],
   ])("%s", (_, known, { retention = 2, minInterval = 0 }, take, reason) => {
-    const decision = decideBackup(known, { backupRetention: retention, backupMinInterval: minInterval });
+    const rules = { backupRetention: retention, backupMinInterval: minInterval, integrityInterval: 0 };
+    const decision = foreseeableBackup(known, rules);
     expect(decision.take).toBe(take);
     expect(decision.reason).toMatch(reason);
   });

@@ -9,8 +9,12 @@ export const boot: Command<LaunchReport> = {
   example: "boot --settings settings.toml --app-version 1.3.0",
   refused: "refused",
   async run(settings, options) {
-    await using library = await guard(settings, options);
+    const library = await guard(settings, options);
+    const abandon = () => void library.close({ backup: "abandon" }).catch(() => {});
+    options.signal.addEventListener("abort", abandon);
+    if (options.signal.aborted) abandon();
     await library.backup;
+    await library.close();
     return library.report;
   },
   render: renderLaunch,

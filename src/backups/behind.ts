@@ -1,0 +1,204 @@
+/**
+ * Everything that a launch leaves for later, in a child process beside the running application: backups are read
+ * again against their checksums, the database is backed up where its content changed, and checked where that is due.
+ */
+import { setPriority } from "node:os";
+import { join } from "node:path";
+import { checkFully, type Tools } from "../database/check.ts";
+import { observeFiles } from "../database/files.ts";
+import type { Verdict } from "../database/integrity.ts";
+import { discard } from "../database/look.ts";
+import { headerOf, sha256Of } from "../database/read-raw.ts";
+import { markSuspect } from "../database/seal.ts";
+import { copySnapshot } from "../database/snapshot.ts";
+import { HoldfastError, type Refusal, toHoldfastError } from "../errors.ts";
+import { temporaryIn } from "../places.ts";
+import { createPrivateFolder } from "../platform/atomic-file.ts";
+import type { Progress } from "../platform/child.ts";
+import { requireSpace } from "../platform/free-space.ts";
+import { FileLock, poll } from "../platform/lock.ts";
+import { byRecency } from "./choose.ts";
+import { type BackupRules, backupDue, nextScrub, scrubDue } from "./due.ts";
+import { type IndexEntry, readIndex, withIndexLock, writeIndex } from "./index-file.ts";
+import { setBackupAside } from "./set-aside.ts";
+import { type BackupOrder, keepIndex, type Retired, takeAfter, type Upkeep } from "./take.ts";
+import { unfitName } from "./verify.ts";
+
+export interface BehindOrder extends Omit<BackupOrder, "reason" | "exclusive" | "retention">, BackupRules {
+  /** The database's version as its stamp says. */
+  readonly version: string;
+  /** `foreign-keys`: all pages were checked before the database opened. */
+  readonly check: "full" | "foreign-keys" | "none";
+  /** In milliseconds. */
+  readonly scrubInterval: number;
+}
+
+export interface BehindOutcome {
+  readonly result: "taken" | "unchanged" | "skipped" | "failed";
+  readonly reason: string;
+  /** Why the backup failed. */
+  readonly error: Refusal | null;
+  /** The backup that now holds the content. */
+  readonly entry: IndexEntry | null;
+  /** Backups that were read again. */
+  readonly scrubbed: readonly string[];
+  /** When the next one is due; ISO 8601. */
+  readonly scrubDue: string | null;
+  readonly retired: readonly Retired[];
+  readonly warnings: readonly string[];
+  /** `sound`: all pages of the database, as it was meanwhile, are; null: they were not read. */
+  readonly checked: "sound" | "damaged" | null;
+  /** What is damaged. */
+  readonly suspect: string | null;
+}
+
+/** Half of the processors are left to the application, and it comes first on the other half as well. */
+const NICENESS = 10;
+
+export async function workBehind(
+  tools: Tools,
+  order: BehindOrder,
+  onProgress: (progress: Progress) => void,
+): Promise<BehindOutcome> {
+  const { workerLock, database } = order.places;
+  tools.crew.size = Math.max(1, tools.crew.size >> 1);
+  try {
+    setPriority(NICENESS);
+  } catch {
+    // A courtesy, which some sandboxes forbid.
+  }
+  // Should the application be killed, the next launch waits until this process is gone too.
+  const lock = new FileLock(tools.engine.openPlain, workerLock, database);
+  try {
+    if (!(await poll(() => lock.tryShared(), LOCK_PATIENCE_MS)) || !process.connected) throw locked(workerLock);
+    return await work(tools, order, onProgress);
+  } finally {
+    lock.release();
+  }
+}
+
+const LOCK_PATIENCE_MS = 5000;
+
+function locked(lock: string): HoldfastError {
+  return new HoldfastError({
+    code: "DB_LOCKED",
+    message: `A launch has held ${lock} for ${LOCK_PATIENCE_MS / 1000} s, so no backup was taken.`,
+    hint: "The next launch takes it.",
+    details: { lock },
+  });
+}
+
+async function work(
+  tools: Tools,
+  order: BehindOrder,
+  onProgress: (progress: Progress) => void,
+): Promise<BehindOutcome> {
+  const { places, databaseId } = order;
+  const orders: BackupOrder = { ...order, reason: "launch", exclusive: false };
+  const warnings: string[] = [];
+  const retired: Retired[] = [];
+  let scrubbed: readonly string[] = [];
+  let own: readonly IndexEntry[] = [];
+  let done: Pick<BehindOutcome, "result" | "reason" | "error" | "entry">;
+  let checked: BehindOutcome["checked"] = null;
+  let suspect: string | null = null;
+  try {
+    createPrivateFolder(places.backups);
+    let upkeep: Upkeep = await keepIndex(tools, orders);
+    const read = await scrub(tools, order, upkeep.own);
+    scrubbed = read.scrubbed;
+    if (read.warnings.length > 0) upkeep = { ...upkeep, own: upkeep.own.filter((each) => !read.rotten.has(each.file)) };
+    warnings.push(...upkeep.warnings, ...read.warnings);
+    retired.push(...upkeep.retired);
+    own = upkeep.own;
+    const due = backupDue([...own].sort(byRecency), order.version, order.now, order);
+    if (due.take) {
+      const taken = await takeAfter(tools, orders, { ...upkeep, warnings: [], retired: [] }, onProgress);
+      own = [...own.filter((each) => each.file !== taken.entry.file), taken.entry];
+      warnings.push(...taken.warnings);
+      retired.push(...taken.retired);
+      if (taken.checked) checked = "sound";
+      done = { result: taken.result, reason: due.reason, error: null, entry: taken.entry };
+    } else {
+      done = { result: "skipped", reason: due.reason, error: null, entry: null };
+    }
+  } catch (error) {
+    const failed = toHoldfastError(error, `backing up ${places.database}`);
+    if (!failed) throw error;
+    if (typeof failed.details.damage === "string") suspect = failed.details.damage;
+    done = { result: "failed", reason: failed.message, error: failed.toJSON(), entry: null };
+  }
+  // Rows without a parent were told when the content was backed up.
+  const wanted = order.check === "full" || (order.check === "foreign-keys" && done.result !== "unchanged");
+  if (checked === null && suspect === null && wanted) {
+    const verdict = await checkLive(tools, order, onProgress);
+    if (verdict.kind === "sound") warnings.push(...verdict.warnings);
+    if (verdict.kind === "impossible") warnings.push(`The database could not be checked: ${verdict.reason}.`);
+    if (verdict.kind === "corrupt") suspect = verdict.problems[0] ?? "it is damaged";
+    if (verdict.kind === "sound" && order.check === "full") checked = "sound";
+  }
+  if (suspect !== null) {
+    checked = "damaged";
+    markSuspect(places, databaseId, suspect);
+  }
+  return {
+    ...done,
+    scrubbed,
+    scrubDue: nextScrub(own, order.scrubInterval),
+    retired,
+    warnings,
+    checked,
+    suspect,
+  };
+}
+
+/**
+ * The database as the application has it open. In a rollback-journal mode a reader holds up its commits, so a copy
+ * is checked there.
+ */
+async function checkLive(tools: Tools, order: BehindOrder, onProgress: (progress: Progress) => void): Promise<Verdict> {
+  const { places } = order;
+  const { database } = places;
+  const what = order.check === "foreign-keys" ? ("keys" as const) : ("pages-and-keys" as const);
+  const how = { what, scratch: temporaryIn(places.backups, places, "look"), onProgress };
+  if (headerOf(database).journalMode === "wal") {
+    return (await checkFully(tools, database, { ...how, scope: "whole" })).verdict;
+  }
+  const copy = temporaryIn(places.backups, places, "backup");
+  try {
+    requireSpace(places.backups, Number(observeFiles(database).main?.size ?? 0));
+    await copySnapshot(tools.engine, database, copy, { exclusive: false });
+    return (await checkFully(tools, copy, { ...how, scope: "alone" })).verdict;
+  } finally {
+    discard(copy);
+  }
+}
+
+/** Reads the backups that are due against their checksums: bits rot where nobody looks. */
+async function scrub(
+  tools: Tools,
+  { places, now, scrubInterval }: BehindOrder,
+  own: readonly IndexEntry[],
+): Promise<{ scrubbed: string[]; rotten: ReadonlySet<string>; warnings: string[] }> {
+  const scrubbed: string[] = [];
+  const rotten = new Set<string>();
+  const warnings: string[] = [];
+  for (const entry of scrubDue(own, now, scrubInterval)) {
+    const { file, sha256 } = entry;
+    if (unfitName(places.backups, file) !== null) continue;
+    const sound = sha256Of(join(places.backups, file)) === sha256;
+    scrubbed.push(file);
+    if (!sound) rotten.add(file);
+    await withIndexLock(tools.engine.openPlain, places, () => {
+      const { index, problem } = readIndex(places);
+      // Replaced or retired meanwhile, it is another backup than the one that was read.
+      const listed = index.entries.find((each) => each.file === file && each.sequence === entry.sequence);
+      if (problem !== null || !listed || listed.sha256 !== sha256) return;
+      const others = index.entries.filter((each) => each !== listed);
+      if (sound) return writeIndex(places, { ...index, entries: [...others, { ...listed, verifiedAt: now }] });
+      writeIndex(places, { ...index, entries: others });
+      warnings.push(setBackupAside(places, file, "its bytes do not match its checksum any more", now));
+    });
+  }
+  return { scrubbed, rotten, warnings };
+}

@@ -1,0 +1,131 @@
+/**
+ * The full check of a file, spread over threads where it is large: one looks at the structure of the whole file
+ * (`quick_check`), and each table is checked with its indexes (`integrity_check('table')`), the costliest first.
+ */
+import { statSync } from "node:fs";
+import type { Progress } from "../platform/child.ts";
+import type { Crew } from "../platform/crew.ts";
+import { type CheckPart, type Inspection, type InspectOptions, inspect, type Verdict } from "./integrity.ts";
+import { lookApart, lookWhole } from "./look.ts";
+import type { Connection, Engine } from "./open.ts";
+import { headerOf } from "./read-raw.ts";
+
+/** What the jobs of the child process work with. */
+export interface Tools {
+  readonly engine: Engine;
+  readonly crew: Crew;
+}
+
+export interface CheckOptions extends Omit<InspectOptions, "check" | "part" | "header"> {
+  /**
+   * `keys`: whether each row has its parent, which can take as long as all else and is no damage.
+   * Default: `pages`, everything that `PRAGMA integrity_check` reads.
+   */
+  readonly what?: "pages" | "keys" | "pages-and-keys";
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+/** A smaller file is checked sooner than a thread has started, in bytes. */
+const SPREAD_FROM = 32 << 20;
+
+/** What a thread is told. */
+export interface PartOrder {
+  readonly path: string;
+  readonly options: InspectOptions;
+}
+
+/** Checks all of one database. The same findings as `PRAGMA integrity_check`, whatever the size. */
+export async function checkFully(tools: Tools, path: string, options: CheckOptions): Promise<Inspection> {
+  const { what = "pages", onProgress, ...how } = options;
+  const { engine, crew } = tools;
+  // Read once, before any connection is open: closing a second descriptor would drop the locks of all of them.
+  const header = headerOf(path);
+  const last: CheckPart[] = what === "pages" ? [] : [{ kind: "foreign-keys" }];
+  if (statSync(path).size < SPREAD_FROM) {
+    const parts = [...(what === "keys" ? [] : [EVERYTHING]), ...last];
+    const found = parts.map((part) => inspect(engine, path, { ...how, header, check: "full", part }));
+    return { ...(found[0] as Inspection), verdict: merge(found.map((each) => each.verdict)) };
+  }
+  const first = inspect(engine, path, { ...how, header, check: "none" });
+  if (first.verdict.kind !== "sound") return first;
+  const parts = [...(what === "keys" ? [] : partsOf(engine, path, how, first.journalMode)), ...last];
+  let done = 0;
+  const check = async (part: CheckPart, place: number): Promise<Verdict> => {
+    const scratch = `${how.scratch}-${place}`;
+    const order: PartOrder = { path, options: { ...how, header, scratch, check: "full", part } };
+    const { verdict } = await crew.run<Inspection>("check-part", order);
+    onProgress?.({ done: ++done, total: parts.length, what: nameOf(part) });
+    return verdict;
+  };
+  return { ...first, verdict: merge(await Promise.all(parts.map(check))) };
+}
+
+const EVERYTHING: CheckPart = { kind: "everything" };
+
+function nameOf(part: CheckPart): string {
+  if (part.kind === "tables") return part.names.join(", ");
+  return part.kind === "foreign-keys" ? "foreign keys" : "the structure of the file";
+}
+
+/** One part for the structure and one for each table, in the order of what they cost. */
+function partsOf(
+  engine: Engine,
+  path: string,
+  { scope, scratch, timeout = 5000 }: Omit<InspectOptions, "check" | "part">,
+  journalMode: Inspection["journalMode"],
+): CheckPart[] {
+  const tables =
+    scope === "whole"
+      ? lookWhole(engine, path, estimateCosts, { timeout })
+      : lookApart(engine, path, { journalMode, scratch, withLog: scope === "logged" }, estimateCosts);
+  const rows = tables.reduce((sum, table) => sum + table.rows, 0);
+  const weighed: { part: CheckPart; cost: number }[] = [
+    { part: { kind: "structure" }, cost: rows },
+    ...tables.map(({ name, rows, indexes }) => ({
+      part: { kind: "tables" as const, names: [name] },
+      cost: rows * (1 + 2 * indexes),
+    })),
+  ];
+  return weighed.sort((a, b) => b.cost - a.cost).map(({ part }) => part);
+}
+
+interface Table {
+  readonly name: string;
+  /** At most, told by the largest rowid; Infinity where there is none to tell. */
+  readonly rows: number;
+  readonly indexes: number;
+}
+
+/** Each row is looked up in each index, so rows times indexes say what a table costs. */
+function estimateCosts(db: Connection): Table[] {
+  const tables = db
+    .prepare(
+      `SELECT name, rootpage AS root,
+              (SELECT count(*) FROM sqlite_schema AS i WHERE i.type = 'index' AND i.tbl_name = t.name) AS indexes
+       FROM sqlite_schema AS t WHERE type = 'table'`,
+    )
+    .all() as { name: string; root: number; indexes: number }[];
+  return tables.map(({ name, root, indexes }) => ({ name, indexes, rows: root === 0 ? 0 : rowsOf(db, name) }));
+}
+
+function rowsOf(db: Connection, table: string): number {
+  try {
+    const last = db
+      .prepare(`SELECT max(_rowid_) FROM "${table.replaceAll('"', '""')}"`)
+      .pluck()
+      .get();
+    return typeof last === "number" ? Math.max(0, last) : 0;
+  } catch {
+    // WITHOUT ROWID, or damaged: the check will tell. Begun first, it holds up nothing.
+    return Number.MAX_SAFE_INTEGER;
+  }
+}
+
+function merge(verdicts: readonly Verdict[]): Verdict {
+  const problems = verdicts.flatMap((each) => (each.kind === "corrupt" ? each.problems : []));
+  if (problems.length > 0) return { kind: "corrupt", problems: [...new Set(problems)] };
+  const impossible = verdicts.find((each) => each.kind === "impossible");
+  if (impossible) return impossible;
+  const warnings = verdicts.flatMap((each) => (each.kind === "sound" ? each.warnings : []));
+  return { kind: "sound", warnings: [...new Set(warnings)] };
+}

@@ -1,0 +1,362 @@
+/**
+ * What is known of the database from the last time, so that a launch need not read what nobody touched.
+ *
+ * The *seal* is written at a clean close by the last holder: what `stat` said of the file then, and what the launch
+ * would find in it. While an application has the database open there is no seal but an *opened* record, which tells
+ * a later launch whether the application was cut off in this run of the machine. The one becomes the other by a
+ * rename, so that exactly one of them counts at each instant; where a kill left both, the seal is the later one.
+ *
+ * A quiet launch reads this file before SQLite is loaded: nothing heavy is imported here.
+ */
+import { createHash } from "node:crypto";
+import { lstatSync, open as openFile, readdirSync, readFileSync, renameSync, statSync, truncateSync } from "node:fs";
+import { basename, join, relative } from "node:path";
+import { promisify } from "node:util";
+import { parse, stringify } from "smol-toml";
+import { type Places, temporaryIn } from "../places.ts";
+import { removeDurably, syncFile, writeAtomically } from "../platform/atomic-file.ts";
+import { currentBoot, isSameBoot } from "../platform/boot.ts";
+import { canTellLaterWrites, passTick } from "../platform/clock-tick.ts";
+import { isAbsent, livingSidecars, observeFiles } from "./files.ts";
+
+/**
+ * What tells an untouched file by `stat` alone. Strings of nanoseconds, since numbers would lose digits. No device
+ * number: it may change when the machine is started anew.
+ */
+export interface FileProof {
+  readonly ino: string;
+  readonly size: string;
+  readonly mtime: string;
+  /** No program can set it back: a write that restored the mtime shows here. */
+  readonly ctime: string;
+}
+
+/** While the database is open. */
+export interface OpenedRecord {
+  readonly databaseId: string;
+  /** The run of the machine, see platform/boot.ts. */
+  readonly boot: string;
+  readonly file: FileProof;
+  /** When all pages were last found sound; ISO 8601, UTC. */
+  readonly checkedAt: string | null;
+  /** A check behind the application failed: what it found. */
+  readonly suspect: string | null;
+}
+
+/** What a clean close records besides: what the next launch would find, and what it would have to do. */
+export interface Seal extends OpenedRecord {
+  readonly appVersion: string;
+  /** Fingerprint of the layout that the application knows. */
+  readonly appLayout: string;
+  readonly stampVersion: string;
+  /** Fingerprint of the layout in the database. */
+  readonly layout: string;
+  /** Digest of the `db-` keys. */
+  readonly settings: string;
+  /** The settings that matter behind a quiet launch, with their defaults filled in: as long as the digest is the same. */
+  readonly rules: SealedRules;
+  /** Whether a backup holds exactly this content. */
+  readonly backedUp: boolean;
+  /** Digest of what `stat` said of the index, the backups and what was set aside. */
+  readonly backups: string;
+  /** When the next of the backups is to be read again; null: never. */
+  readonly scrubDue: string | null;
+}
+
+/** Durations in milliseconds. */
+export interface SealedRules {
+  readonly retention: number;
+  readonly quarantineRetention: number;
+  readonly minInterval: number;
+  readonly integrityInterval: number;
+  readonly scrubInterval: number;
+  readonly blocking: boolean;
+}
+
+export function proofOf(path: string): FileProof | null {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  if (!found?.isFile()) return null;
+  return {
+    ino: String(found.ino),
+    size: String(found.size),
+    mtime: String(found.mtimeNs),
+    ctime: String(found.ctimeNs),
+  };
+}
+
+/** Tells whether a file was put into the backup folder, taken out or changed, without reading any of them. */
+export function digestOfBackups(places: Places): string {
+  const { backups, stem, index } = places;
+  const names = readdirSync(backups).filter((file) => file.startsWith(`${stem}-`) || file === basename(index));
+  const lines = names.sort().map((file) => {
+    const found = lstatSync(join(backups, file), { bigint: true, throwIfNoEntry: false });
+    return `${file} ${found?.ino} ${found?.size} ${found?.mtimeNs}`;
+  });
+  return `sha256:${createHash("sha256").update(lines.join("\n")).digest("hex")}`;
+}
+
+/** Whether the file is as the seal says, with no sidecar that holds anything. */
+export function isUntouched(places: Places, file: FileProof): boolean {
+  const now = proofOf(places.database);
+  if (!now || livingSidecars(observeFiles(places.database)).length > 0) return false;
+  return now.ino === file.ino && now.size === file.size && now.mtime === file.mtime && now.ctime === file.ctime;
+}
+
+/** How far the file can be trusted, from what is recorded of the last time. */
+export type Trust =
+  /** Untouched since a clean close. */
+  | { readonly kind: "sealed"; readonly checkedAt: string | null }
+  /** The application was cut off in this run of the machine: what it wrote is in the log. */
+  | { readonly kind: "interrupted"; readonly checkedAt: string | null }
+  | { readonly kind: "unknown" | "suspect"; readonly why: string };
+
+export function trustOf(places: Places): Trust {
+  const opened = readOpened(places);
+  if (opened?.suspect) return { kind: "suspect", why: opened.suspect };
+  const seal = readSeal(places);
+  if (seal) {
+    if (isUntouched(places, seal.file)) return { kind: "sealed", checkedAt: seal.checkedAt };
+    return { kind: "unknown", why: "it was changed by another program since it was closed" };
+  }
+  if (!opened) return { kind: "unknown", why: "there is no record of a clean close" };
+  if (proofOf(places.database)?.ino !== opened.file.ino) {
+    return { kind: "unknown", why: "it is another file than the one that the application had open" };
+  }
+  if (!isSameBoot(opened.boot, currentBoot())) {
+    return { kind: "unknown", why: "the machine was started anew while the application had it open" };
+  }
+  return { kind: "interrupted", checkedAt: opened.checkedAt };
+}
+
+export function readSeal(places: Places): Seal | null {
+  return asSeal(find(places, places.seal).found);
+}
+
+export function readOpened(places: Places): OpenedRecord | null {
+  return asOpened(find(places, places.opened).found);
+}
+
+/**
+ * Takes the seal away before anything is written; the file is known to be untouched. Fails where another launch was
+ * quicker.
+ *
+ * @returns resolves when the seal is durably gone; until then nothing may be written into the database
+ */
+export function breakSeal(places: Places, seal: Seal): Promise<void> {
+  const from = find(places, places.seal).file;
+  const to = find(places, places.opened).file;
+  const boot = currentBoot();
+  if (isSameBoot(seal.boot, boot)) {
+    renameSync(from, to);
+    return flushFolder(places.backups);
+  }
+  // A rename would leave the record of an earlier run, and a launch after a kill would check for nothing.
+  writeRecord(places, to, toToml(places, { ...seal, boot }));
+  removeDurably(from);
+  return Promise.resolve();
+}
+
+/** Without blocking: it may take as long as loading SQLite does. Windows has no such call. */
+async function flushFolder(folder: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const fs = await import("node:fs");
+  const fd = await promisify(openFile)(folder, "r");
+  try {
+    await promisify(fs.fsync)(fd);
+  } finally {
+    await promisify(fs.close)(fd);
+  }
+}
+
+/** Records that an application has the database open, in place of any seal. */
+export function recordOpened(places: Places, record: Omit<OpenedRecord, "boot">): void {
+  writeRecord(places, find(places, places.opened).file, toToml(places, { ...record, boot: currentBoot() }));
+  removeSeal(places);
+}
+
+/** Durably, before the database is written to. */
+export function removeSeal(places: Places): void {
+  const { file, found } = find(places, places.seal);
+  if (!found) return;
+  try {
+    removeDurably(file);
+  } catch {
+    // In a folder that may not be written any more, the file itself may be: empty, it says nothing.
+    truncateSync(file);
+    syncFile(file);
+  }
+}
+
+/** Records that a check behind the application failed: the next launch checks before it opens. */
+export function markSuspect(places: Places, databaseId: string, why: string): void {
+  const file = proofOf(places.database);
+  const record = readOpened(places) ?? (file && { databaseId, file, checkedAt: null });
+  if (record) recordOpened(places, { ...record, suspect: why });
+}
+
+/**
+ * Seals a database that nobody has open: only for the last holder, under the launch lock.
+ *
+ * @returns why no seal was given; null when it was
+ */
+export async function writeSeal(
+  places: Places,
+  content: Omit<Seal, "file" | "boot" | "suspect" | "backups">,
+): Promise<string | null> {
+  const files = observeFiles(places.database);
+  if (isAbsent(files) || !files.main) return "the database is gone";
+  if (livingSidecars(files).length > 0) return "another program has it open";
+  if (readOpened(places)?.suspect) return "it is suspect";
+  await passTick(places.database);
+  const file = proofOf(places.database);
+  if (!file || !canTellLaterWrites(file)) return "the file system's clock is too coarse to tell a later write";
+  const seal: Seal = { ...content, backups: digestOfBackups(places), file, boot: currentBoot(), suspect: null };
+  writeRecord(places, find(places, places.seal).file, toToml(places, seal));
+  const opened = find(places, places.opened);
+  if (opened.found) removeDurably(opened.file);
+  return null;
+}
+
+/**
+ * A look at a sealed file gives it a second name for a moment, which changes its ctime. Under the launch lock, held
+ * since before the look, the seal is brought up to date; what else changed leaves it broken.
+ */
+export function renewSeal(places: Places, seal: Seal): void {
+  const file = proofOf(places.database);
+  if (!file || file.ctime === seal.file.ctime) return;
+  if (file.ino !== seal.file.ino || file.size !== seal.file.size || file.mtime !== seal.file.mtime) return;
+  writeRecord(places, find(places, places.seal).file, toToml(places, { ...seal, file }));
+}
+
+/**
+ * @param lastCheck ISO 8601
+ * @param interval in milliseconds
+ */
+export function isCheckDue(lastCheck: string | null, now: string, interval: number): boolean {
+  if (lastCheck === null) return true;
+  const age = Date.parse(now) - Date.parse(lastCheck);
+  // A clock that was set back says nothing of how long ago it was.
+  return age < 0 || age >= interval;
+}
+
+const HEAD =
+  "# What Holdfast knows of the database from the last time. Without this file the next launch checks all of it.\n";
+
+function writeRecord(places: Places, file: string, record: Record<string, unknown>): void {
+  writeAtomically(file, HEAD + stringify(record), temporaryIn(places.backups, places, "seal"));
+}
+
+/** How many databases may share a backup folder and a stem. */
+const MOST_SHARING = 100;
+
+/** The record of this database: its file, which may be yet to be made, and what stands in it. */
+function find(places: Places, first: string): { file: string; found: Record<string, unknown> | null } {
+  const database = relative(places.backups, places.database);
+  for (let n = 1; n < MOST_SHARING; n++) {
+    const file = n === 1 ? first : first.replace(/\.toml$/, `-${n}.toml`);
+    let text: string;
+    try {
+      text = readFileSync(file, "utf8");
+    } catch {
+      // What cannot be read is not trusted; that it cannot be written will show when it is.
+      return { file, found: null };
+    }
+    try {
+      const found = parse(text) as Record<string, unknown>;
+      if (found.database === database) return { file, found };
+      if (typeof found.database === "string") continue;
+    } catch {
+      // Torn or edited.
+    }
+    // It says nothing, and its place is taken by the next record.
+    return { file, found: {} };
+  }
+  throw new Error(`${first} and all its numbers are taken`);
+}
+
+function toToml(places: Places, record: OpenedRecord | Seal): Record<string, unknown> {
+  const { databaseId, boot, checkedAt, suspect, file } = record;
+  return {
+    database: relative(places.backups, places.database),
+    database_id: databaseId,
+    boot,
+    ...(checkedAt === null ? {} : { checked_at: new Date(checkedAt) }),
+    ...(suspect === null ? {} : { suspect }),
+    ...("settings" in record
+      ? {
+          app_version: record.appVersion,
+          app_layout: record.appLayout,
+          stamp_version: record.stampVersion,
+          layout: record.layout,
+          settings: record.settings,
+          backups: record.backups,
+          backed_up: record.backedUp,
+          rules: rulesToToml(record.rules),
+          ...(record.scrubDue === null ? {} : { scrub_due: new Date(record.scrubDue) }),
+        }
+      : {}),
+    file: { ...file },
+  };
+}
+
+const text = (value: unknown): value is string => typeof value === "string";
+const time = (value: unknown): string | null =>
+  value instanceof Date && !Number.isNaN(value.getTime()) ? value.toISOString() : null;
+const table = (value: unknown): Record<string, unknown> =>
+  typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+
+function asOpened(record: Record<string, unknown> | null): OpenedRecord | null {
+  if (!record) return null;
+  const { database_id: databaseId, boot, suspect } = record;
+  const { ino, size, mtime, ctime } = table(record.file);
+  if (![databaseId, boot, ino, size, mtime, ctime].every(text)) return null;
+  return {
+    databaseId: databaseId as string,
+    boot: boot as string,
+    file: { ino, size, mtime, ctime } as FileProof,
+    checkedAt: time(record.checked_at),
+    suspect: text(suspect) ? suspect : null,
+  };
+}
+
+function asSeal(record: Record<string, unknown> | null): Seal | null {
+  const base = asOpened(record);
+  if (!record || !base) return null;
+  const { app_version: appVersion, app_layout: appLayout, stamp_version: stampVersion } = record;
+  const { layout, settings, backups } = record;
+  if (![appVersion, appLayout, stampVersion, layout, settings, backups].every(text)) return null;
+  const rules = asRules(table(record.rules));
+  if (!rules) return null;
+  return {
+    ...base,
+    appVersion: appVersion as string,
+    appLayout: appLayout as string,
+    stampVersion: stampVersion as string,
+    layout: layout as string,
+    settings: settings as string,
+    rules,
+    backups: backups as string,
+    backedUp: record.backed_up === true,
+    scrubDue: time(record.scrub_due),
+  };
+}
+
+const RULE_NAMES = {
+  retention: "retention",
+  quarantine_retention: "quarantineRetention",
+  min_interval: "minInterval",
+  integrity_interval: "integrityInterval",
+  scrub_interval: "scrubInterval",
+  blocking: "blocking",
+} as const satisfies Record<string, keyof SealedRules>;
+
+function rulesToToml(rules: SealedRules): Record<string, number | boolean> {
+  return Object.fromEntries(Object.entries(RULE_NAMES).map(([written, name]) => [written, rules[name]]));
+}
+
+function asRules(written: Record<string, unknown>): SealedRules | null {
+  const rules = Object.fromEntries(Object.entries(RULE_NAMES).map(([key, name]) => [name, written[key]]));
+  const { blocking, ...numbers } = rules;
+  const whole = Object.values(numbers).every(Number.isSafeInteger) && typeof blocking === "boolean";
+  return whole ? (rules as unknown as SealedRules) : null;
+}

@@ -1,0 +1,194 @@
+/**
+ * The quiet launch: the file is as its seal says, and so are the application, its layout and its settings. Then the
+ * launch would find what the last one left, and the database opens at once. Whatever differs is for the full launch
+ * to judge; nothing was changed then. Only what is needed here is loaded.
+ */
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { fingerprint, relate } from "../database/layout.ts";
+import { layoutIn, type MigrationSource } from "../database/migration-files.ts";
+import { type Connection, type Engine, loadEngine } from "../database/open.ts";
+import { breakSeal, digestOfBackups, isCheckDue, isUntouched, readSeal, type Seal } from "../database/seal.ts";
+import { named } from "../errors.ts";
+import type { GuardOptions } from "../guard-options.ts";
+import { type Places, placesIn } from "../places.ts";
+import { isWritable } from "../platform/atomic-file.ts";
+import type { Child } from "../platform/child.ts";
+import type { FileLock } from "../platform/lock.ts";
+import { register } from "../platform/registry.ts";
+import type { LaunchReport, OpenReport, ProgressEvent } from "../report.ts";
+import type { Opened } from "../session.ts";
+import { digestOfSettings, type SettingsSource, settingOf } from "../settings-source.ts";
+import { openLock } from "./launch-lock.ts";
+
+/** What a launch begins with. */
+export interface Beginning {
+  readonly source: SettingsSource;
+  readonly options: GuardOptions;
+  /** `performance.now()` at the call. */
+  readonly begun: number;
+  /** What it throws is swallowed already. */
+  readonly onEvent: (event: ProgressEvent) => void;
+  readonly startChild: () => Child;
+}
+
+/** @returns null where the launch is not quiet */
+export async function launchQuietly(beginning: Beginning): Promise<Opened | null> {
+  const { options, begun, startChild } = beginning;
+  const quiet = findQuiet(beginning);
+  if (!quiet) return null;
+  const { places, seal } = quiet;
+  const unregister = register(places.database);
+  let lock: FileLock | null = null;
+  let db: Connection | undefined;
+  try {
+    const readonly = options.readonly ?? false;
+    const gone = readonly ? Promise.resolve() : breakSeal(places, seal);
+    // It is waited for below; should something fail before, nobody would.
+    gone.catch(() => {});
+    const engine = await loadEngine(options.opener === undefined ? undefined : String(options.opener));
+    lock = openLock(engine.openPlain, places, { dryRun: false, readonly });
+    const held = readonly ? (lock?.tryShared() ?? true) : lock?.tryExclusive();
+    // A launch that came in between may have changed anything.
+    if (held && isUntouched(places, seal.file)) db = openAsSealed(engine, places, options, seal);
+    if (db) {
+      await gone;
+      if (!readonly) lock?.toShared();
+      return opened(places, seal, lock, db, { options, begun, startChild, unregister });
+    }
+  } catch {
+    // The full launch meets the same and says what it is.
+  }
+  db?.close();
+  lock?.release();
+  unregister();
+  return null;
+}
+
+/** What it would be, without opening anything; null where the launch would not be quiet. */
+export function foreseeQuietly(beginning: Beginning): LaunchReport | null {
+  const quiet = beginning.options.layout ? null : findQuiet(beginning);
+  if (!quiet) return null;
+  const { places, seal } = quiet;
+  const report = reportOf(places, seal, beginning.begun);
+  const due = seal.rules.retention > 0 && !seal.backedUp;
+  const action = { action: "back-up", reason: "launch", version: seal.stampVersion, certain: false } as const;
+  return { ...report, outcome: "would-open", actions: due ? [action] : [] };
+}
+
+function findQuiet({ source, options }: Beginning): { readonly places: Places; readonly seal: Seal } | null {
+  const appVersion = options.appVersion ?? settingOf(source, "db-app-version");
+  const always = settingOf(source, "db-integrity-check") === "full";
+  if (typeof appVersion !== "string" || always) return null;
+  const places = placesOfSource(source);
+  const seal = places && readSeal(places);
+  if (!seal || !isUntouched(places, seal.file) || existsSync(places.intent)) return null;
+  // SQLite would have to make its sidecars there: the full launch knows how to do without.
+  if (options.readonly && !isWritable(places.folder)) return null;
+  if (seal.appVersion !== appVersion || seal.settings !== digestOfSettings(source)) return null;
+  return isLayoutOf(source, options, seal) ? { places, seal } : null;
+}
+
+function placesOfSource(source: SettingsSource): Places | null {
+  const path = settingOf(source, "db-path");
+  const backupDir = settingOf(source, "db-backup-dir");
+  if (typeof path !== "string" || !(backupDir === undefined || typeof backupDir === "string")) return null;
+  return placesIn(
+    resolve(source.folder, path.trim()),
+    backupDir === undefined ? undefined : resolve(source.folder, backupDir.trim()),
+  );
+}
+
+/** Whether the application knows the same migrations. Those of its own migrator are asked for with the database open. */
+function isLayoutOf(source: SettingsSource, options: GuardOptions, seal: Seal): boolean {
+  if (options.layout || options.migrate) return options.layout !== undefined && options.migrate !== undefined;
+  const folder = settingOf(source, "db-migrations") ?? "migrations";
+  const inSettings: MigrationSource = typeof folder === "string" ? resolve(source.folder, folder.trim()) : false;
+  return fingerprint(layoutIn(options.migrations ?? inSettings)) === seal.appLayout;
+}
+
+function openAsSealed(
+  engine: Engine,
+  { database }: Places,
+  { layout, readonly }: GuardOptions,
+  seal: Seal,
+): Connection | undefined {
+  const db = named(`opening ${database}`, () => engine.open(database, readonly ? "readonly" : "readwrite"));
+  // SQLite opens lazily, and the application's connection must be the one that makes the sidecars.
+  db.prepare("SELECT count(*) FROM sqlite_schema").get();
+  if (!layout) return db;
+  const { applied, known } = layout(db);
+  if (relate(applied, known) === "equal" && fingerprint(known) === seal.appLayout) return db;
+  db.close();
+  return undefined;
+}
+
+function opened(
+  places: Places,
+  seal: Seal,
+  lock: FileLock | null,
+  db: Connection,
+  {
+    options,
+    begun,
+    startChild,
+    unregister,
+  }: Pick<Beginning, "options" | "begun" | "startChild"> & { unregister: () => void },
+): Opened {
+  const { appVersion, stampVersion: version, databaseId, rules } = seal;
+  const report = reportOf(places, seal, begun);
+  const now = (options.now?.() ?? new Date()).toISOString();
+  const check = isCheckDue(seal.checkedAt, now, rules.integrityInterval) ? "full" : "none";
+  let child: Child | undefined;
+  return {
+    db,
+    report,
+    places,
+    lock,
+    seal: options.readonly ? null : seal,
+    file: seal.file,
+    behind: options.readonly
+      ? { result: "skipped", reason: "the launch is read-only" }
+      : check === "none" && !isWorkDue(places, seal, now)
+        ? {
+            result: rules.retention === 0 ? "skipped" : "unchanged",
+            reason: "nothing was written since the last launch",
+          }
+        : { places, databaseId, runningVersion: appVersion, version, check, now, ...rules },
+    child: () => {
+      child = startChild();
+      return child;
+    },
+    blocking: rules.blocking,
+    elapsed: () => since(begun),
+    afterClose: async () => {},
+    async release() {
+      await child?.stop();
+      lock?.release();
+      unregister();
+    },
+  };
+}
+
+function reportOf(places: Places, { appVersion, stampVersion, layout, appLayout }: Seal, begun: number): OpenReport {
+  return {
+    outcome: "opened",
+    database: places.database,
+    appVersion,
+    found: { state: "healthy", version: stampVersion, layout: layout === appLayout ? "equal" : "ahead" },
+    actions: [],
+    warnings: [],
+    blockedMs: since(begun),
+  };
+}
+
+function since(begun: number): number {
+  return Math.round((performance.now() - begun) * 10) / 10;
+}
+
+/** Whether the work behind has anything to look at: the content, the backup folder, or a date that has come. */
+function isWorkDue(places: Places, seal: Seal, now: string): boolean {
+  const { rules, backedUp, scrubDue } = seal;
+  if (rules.retention > 0 && !backedUp) return true;
+  return digestOfBackups(places) !== seal.backups || (scrubDue !== null && now >= scrubDue);
+}

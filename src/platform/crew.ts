@@ -1,0 +1,81 @@
+/**
+ * Threads of the child process that work side by side, started when there is work for them. They run the same
+ * worker module as the child, and end with it.
+ */
+import { availableParallelism } from "node:os";
+import { Worker } from "node:worker_threads";
+import { type Order, type Reply, retell } from "./child.ts";
+
+interface Task {
+  readonly job: string;
+  readonly input: unknown;
+  resolve(result: unknown): void;
+  reject(error: unknown): void;
+}
+
+/** Each reads the file through a cache of its own; beyond this the medium is the limit, not the processors. */
+const MOST_THREADS = 8;
+
+export class Crew {
+  /** How many threads at most: one for each processor, or fewer for work that must leave some to others. */
+  size: number = Math.min(availableParallelism(), MOST_THREADS);
+  readonly #worker: URL;
+  readonly #args: readonly string[];
+  readonly #threads = new Set<Worker>();
+  readonly #idle: Worker[] = [];
+  readonly #tasks: Task[] = [];
+  readonly #busy = new Map<Worker, Task>();
+
+  /** @param args handed to each thread as its `process.argv` from 2 on */
+  constructor(worker: URL, args: readonly string[]) {
+    this.#worker = worker;
+    this.#args = args;
+  }
+
+  /** Begun in the order of the calls, as threads become free. */
+  run<Result>(job: string, input: unknown): Promise<Result> {
+    return new Promise<Result>((resolve, reject) => {
+      this.#tasks.push({ job, input, resolve: (result) => resolve(result as Result), reject });
+      this.#next();
+    });
+  }
+
+  /** Ends the threads; what they have at hand fails. */
+  async dismiss(): Promise<void> {
+    await Promise.all([...this.#threads].map((thread) => thread.terminate()));
+  }
+
+  #next(): void {
+    if (this.#tasks.length === 0) return;
+    const thread = this.#idle.pop() ?? (this.#threads.size < this.size ? this.#start() : undefined);
+    const task = thread && this.#tasks.shift();
+    if (!task) return;
+    this.#busy.set(thread, task);
+    thread.postMessage({ id: 0, job: task.job, input: task.input } satisfies Order);
+  }
+
+  #start(): Worker {
+    const thread = new Worker(this.#worker, { argv: [...this.#args], execArgv: [] });
+    this.#threads.add(thread);
+    thread.on("message", (reply: Reply) => {
+      const task = this.#busy.get(thread);
+      if (!task || "progress" in reply) return;
+      this.#busy.delete(thread);
+      this.#idle.push(thread);
+      if ("error" in reply) task.reject(retell(reply.error));
+      else task.resolve(reply.result);
+      this.#next();
+    });
+    const end = (error: Error) => {
+      this.#threads.delete(thread);
+      this.#idle.splice(0, this.#idle.length, ...this.#idle.filter((each) => each !== thread));
+      this.#busy.get(thread)?.reject(error);
+      this.#busy.delete(thread);
+      // Without a thread left, what waits would wait for ever; a new one is started for it.
+      this.#next();
+    };
+    thread.on("error", end);
+    thread.on("exit", () => end(new Error("a thread of Holdfast's child process ended before its work was done")));
+    return thread;
+  }
+}

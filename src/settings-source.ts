@@ -1,0 +1,120 @@
+/**
+ * The settings as they are written: `db-` keys out of the application's TOML file, or the same in camelCase as an
+ * object. Whether they mean anything is judged in settings.ts; a quiet launch only asks whether they are still the
+ * same, and needs no schema for it.
+ */
+import { createHash } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { parse, TomlError } from "smol-toml";
+import { HoldfastError, hasCode, messageOf } from "./errors.ts";
+
+/** The settings as code passes them; each is documented in the README. Durations read `"10s"`, `"7d"`. */
+export interface SettingsInput {
+  readonly path: string;
+  readonly migrations?: string | false;
+  readonly appVersion?: string;
+  readonly backupRetention?: number;
+  readonly backupDir?: string;
+  readonly backupMode?: "background" | "blocking";
+  readonly backupMinInterval?: string;
+  readonly integrityCheck?: "auto" | "full";
+  readonly integrityInterval?: string;
+  readonly scrubInterval?: string;
+  readonly onCorruption?: "restore" | "refuse";
+  readonly onMissing?: "restore" | "create" | "refuse";
+  readonly onDowngrade?: "restore" | "refuse";
+  readonly quarantineRetention?: number;
+  readonly lockTimeout?: string;
+}
+
+export interface SettingsSource {
+  /** Where they came from, for messages. */
+  readonly origin: string;
+  /** What relative paths are relative to. */
+  readonly folder: string;
+  readonly inFile: boolean;
+  /** As written: `db-backup-retention` in a file, `backupRetention` in an object. */
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
+/** @throws SETTINGS_INVALID where nothing can be read of them */
+export function readSettings(source: string | SettingsInput): SettingsSource {
+  return typeof source === "string" ? readFile(source) : readObject(source);
+}
+
+/** One value by its name in a file. */
+export function settingOf({ inFile, values }: SettingsSource, key: string): unknown {
+  return values[inFile ? key : camelCase(key)];
+}
+
+/** Tells whether anything was changed since; the order in which they are written does not matter. */
+export function digestOfSettings({ inFile, values }: SettingsSource): string {
+  const names = Object.keys(values).sort();
+  const text = JSON.stringify([inFile, ...names.map((name) => [name, show(values[name])])]);
+  return `sha256:${createHash("sha256").update(text).digest("hex")}`;
+}
+
+/** `backupRetention` for `db-backup-retention`. */
+export function camelCase(key: string): string {
+  return key.replace(/^db-/, "").replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** No settings file of a person has a tenth of this; parsing a huge one would only cost time and memory. */
+const SIZE_LIMIT = 1 << 20;
+
+function readFile(file: string): SettingsSource {
+  const path = resolve(file);
+  const refuse = (why: string, hint: string) =>
+    new HoldfastError({
+      code: "SETTINGS_INVALID",
+      message: `The settings file ${path} ${why}`,
+      hint,
+      details: { file: path },
+    });
+  let text: string;
+  try {
+    const { size } = statSync(path);
+    if (size > SIZE_LIMIT) {
+      throw refuse(`has ${size} bytes, which no settings file needs.`, "Check that the path names the settings file.");
+    }
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    if (error instanceof HoldfastError) throw error;
+    const missing = hasCode(error) && error.code === "ENOENT";
+    throw refuse(
+      missing ? "does not exist." : `could not be read: ${messageOf(error)}`,
+      missing ? 'Create it with at least: db-path = "data/library.sqlite"' : "Check the path and its permissions.",
+    );
+  }
+  try {
+    const all = parse(text) as Record<string, unknown>;
+    const own = Object.entries(all).filter(([key]) => key.startsWith("db-"));
+    return { origin: path, folder: dirname(path), inFile: true, values: Object.fromEntries(own) };
+  } catch (error) {
+    const where = error instanceof TomlError ? ` at line ${error.line}, column ${error.column}` : "";
+    throw refuse(
+      `is not TOML${where}: ${messageOf(error).split("\n")[0]}`,
+      "Mend that line; values that are text stand in quotes.",
+    );
+  }
+}
+
+function readObject(settings: SettingsInput): SettingsSource {
+  // Plain JavaScript may pass anything.
+  if (typeof settings !== "object" || settings === null || Array.isArray(settings)) {
+    throw new HoldfastError({
+      code: "SETTINGS_INVALID",
+      message: `The settings are ${show(settings)}, which is neither the path of a TOML file nor an object.`,
+      hint: 'Call guard("settings.toml") or guard({ path: "data/library.sqlite" }).',
+      details: { value: settings ?? null },
+    });
+  }
+  const given = Object.entries(settings).filter(([, value]) => value !== undefined);
+  return { origin: "the settings object", folder: process.cwd(), inFile: false, values: Object.fromEntries(given) };
+}
+
+/** A value as a message shows it. */
+export function show(value: unknown): string {
+  return JSON.stringify(value, (_, each: unknown) => (typeof each === "bigint" ? String(each) : each)) ?? String(value);
+}
