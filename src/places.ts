@@ -2,8 +2,8 @@
  * Every name that Holdfast uses on disk, in one place, as pure functions of the database's path and the
  * backup folder.
  */
-import { createHash, randomBytes } from "node:crypto";
 import { basename, dirname, join, parse } from "node:path";
+import { randomHex } from "./platform/builtins.ts";
 import { realPath } from "./platform/real-path.ts";
 
 export interface Places {
@@ -44,8 +44,15 @@ export function placesOf(database: string, backupDir: string | undefined): Place
     intent: join(backups, `.${stem}-db-intent.toml`),
     seal: join(backups, `.${stem}-db-seal.toml`),
     opened: join(backups, `.${stem}-db-opened.toml`),
-    temporaryPrefix: `.${stem}-${createHash("sha256").update(database).digest("hex").slice(0, 8)}-`,
+    temporaryPrefix: `.${stem}-${markOf(database)}-`,
   };
+}
+
+/** Eight hex digits that tell the temporaries of two databases apart: FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/ */
+function markOf(path: string): string {
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(path)) hash = Math.imul(hash ^ byte, 0x01000193);
+  return (hash >>> 0).toString(16).padStart(8, "0");
 }
 
 /** The same for paths as the settings say them, links resolved. */
@@ -75,7 +82,7 @@ export type TemporaryPurpose =
 
 /** A new temporary name; it carries a mark of the database, so that a folder can be shared. */
 export function temporaryIn(folder: string, places: Places, purpose: TemporaryPurpose): string {
-  return join(folder, `${places.temporaryPrefix}${purpose}-${randomBytes(6).toString("hex")}.tmp`);
+  return join(folder, `${places.temporaryPrefix}${purpose}-${randomHex(6)}.tmp`);
 }
 
 /** Whether `file` is a temporary of this database, or a sidecar of one. */

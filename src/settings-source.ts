@@ -3,11 +3,12 @@
  * object. Whether they mean anything is judged in settings.ts; a quiet launch only asks whether they are still the
  * same, and needs no schema for it.
  */
-import { createHash } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parse, TomlError } from "smol-toml";
 import { HoldfastError, hasCode, messageOf } from "./errors.ts";
+import { fs } from "./platform/builtins.ts";
+
+const { readFileSync, statSync } = fs;
 
 /** The settings as code passes them; each is documented in the README. Durations read `"10s"`, `"7d"`. */
 export interface SettingsInput {
@@ -48,11 +49,10 @@ export function settingOf({ inFile, values }: SettingsSource, key: string): unkn
   return values[inFile ? key : camelCase(key)];
 }
 
-/** Tells whether anything was changed since; the order in which they are written does not matter. */
-export function digestOfSettings({ inFile, values }: SettingsSource): string {
+/** All of them in one line, to tell whether anything was changed since; their order does not matter. */
+export function canonicalText({ inFile, values }: SettingsSource): string {
   const names = Object.keys(values).sort();
-  const text = JSON.stringify([inFile, ...names.map((name) => [name, show(values[name])])]);
-  return `sha256:${createHash("sha256").update(text).digest("hex")}`;
+  return JSON.stringify([inFile ? "file" : "object", ...names.map((name) => [name, show(values[name])])]);
 }
 
 /** `backupRetention` for `db-backup-retention`. */

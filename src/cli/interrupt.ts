@@ -3,8 +3,10 @@ import { STATUS_OF } from "./exit-status.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
-export interface Interruption extends Disposable {
+export interface Interruption {
   readonly signal: AbortSignal;
+  /** From here on a signal ends the process, as it does by default. */
+  end(): void;
 }
 
 /** @param onFirst told once that the end is being waited for */
@@ -18,7 +20,7 @@ export function interruptible(onFirst: () => void): Interruption {
   for (const name of SIGNALS) process.on(name, stop);
   return {
     signal: controller.signal,
-    [Symbol.dispose]() {
+    end() {
       for (const name of SIGNALS) process.off(name, stop);
     },
   };

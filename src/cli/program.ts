@@ -58,7 +58,7 @@ export async function run(args: readonly string[]): Promise<number> {
 }
 
 function ownVersion(): string {
-  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  const { version } = JSON.parse(readFileSync(new URL(import.meta.resolve("holdfast/package.json")), "utf8")) as {
     version: string;
   };
   return version;
@@ -68,7 +68,7 @@ async function perform(command: Command<Report>, options: Options): Promise<numb
   const { settings, appVersion, json = false, quiet = false } = options;
   const silent = json || quiet;
   const progress = process.stderr.isTTY && !silent ? progressLine(process.stderr) : NO_PROGRESS;
-  using interruption = interruptible(() => {
+  const interruption = interruptible(() => {
     progress.clear();
     if (!silent) process.stderr.write("Stopping where nothing is lost; press Ctrl-C again to stop at once.\n");
   });
@@ -77,7 +77,10 @@ async function perform(command: Command<Report>, options: Options): Promise<numb
     ...(appVersion === undefined ? {} : { appVersion }),
     signal,
     onEvent: progress.show,
-  }).finally(progress.clear);
+  }).finally(() => {
+    progress.clear();
+    interruption.end();
+  });
   if (json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
   else tell(command, result, quiet);
   return signal.aborted ? STATUS_OF.ABORTED : exitStatusOf(result.error);

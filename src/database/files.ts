@@ -2,9 +2,11 @@
  * A database and its sidecars as one: they are looked at, moved and removed together or not at all.
  * Nothing here opens the main file; `stat` is the only call that is safe in a process that has it open.
  */
-import { statSync } from "node:fs";
 import { HoldfastError, named } from "../errors.ts";
 import { type FileIdentity, identify } from "../platform/atomic-file.ts";
+import { fs } from "../platform/builtins.ts";
+
+const { statSync } = fs;
 
 /** https://sqlite.org/tempfiles.html; `-shm` holds nothing of its own, the other two hold content. */
 export const SIDECARS = ["-wal", "-journal", "-shm"] as const;

@@ -1,5 +1,5 @@
 /** The layout: the ordered list of applied migrations, and how the database's stands to the application's. */
-import { createHash } from "node:crypto";
+import { sha256 } from "../platform/builtins.ts";
 
 export interface LayoutStep {
   readonly name: string;
@@ -45,8 +45,4 @@ export function fingerprint(layout: Layout): string {
 /** Over the text as an editor shows it: a checkout that changes line endings is no other migration. */
 export function checksumOf(text: string): string {
   return sha256(text.replace(/^\uFEFF/, "").replaceAll(/\r\n?/g, "\n"));
-}
-
-function sha256(text: string): string {
-  return `sha256:${createHash("sha256").update(text).digest("hex")}`;
 }

@@ -2,11 +2,14 @@
  * The application's migrations as they are shipped: their names and texts, which is all that a quiet launch needs
  * to know of them. What they say and how they are run is in migrations.ts.
  */
-import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { HoldfastError, hasCode, named } from "../errors.ts";
+import { fs } from "../platform/builtins.ts";
+import { proofOfFolder } from "../platform/folder-proof.ts";
 import { checksumOf, type LayoutStep } from "./layout.ts";
 import type { Connection } from "./open.ts";
+
+const { readdirSync, readFileSync } = fs;
 
 /** A migration passed in code, for applications that are bundled into one file. */
 export interface MigrationInput {
@@ -46,6 +49,15 @@ export function layoutIn(source: MigrationSource): readonly LayoutStep[] {
 
 export function checksumOfInput({ name, up, checksum }: MigrationInput): string {
   return checksum ?? checksumOf(typeof up === "string" ? up : name);
+}
+
+/** Tells by `stat` whether the folder is the one whose layout is known already; null where there is none. */
+export function proofOfMigrations(folder: string): string | null {
+  try {
+    return proofOfFolder(folder, (file) => !file.startsWith("."));
+  } catch {
+    return null;
+  }
 }
 
 /** @throws SETTINGS_INVALID where the folder is missing or a file has no partner */

@@ -43,17 +43,16 @@ export function checkRuntime(version: string = process.versions.node): void {
   });
 }
 
-let loaded: Promise<typeof Database> | undefined;
-
-async function load(): Promise<typeof Database> {
+/** By `require`: it is CommonJS, which `import` first reads through for its names. Both share one copy. */
+function load(): typeof Database {
   checkRuntime();
-  loaded ??= import("better-sqlite3").then((module) => module.default);
-  return await loaded;
+  const { createRequire } = process.getBuiltinModule("node:module");
+  return createRequire(import.meta.url)("better-sqlite3") as typeof Database;
 }
 
 /** @param openerUrl URL of the application's own opener module */
 export async function loadEngine(openerUrl?: string): Promise<Engine> {
-  const Sqlite = await load();
+  const Sqlite = load();
   const opener = openerUrl === undefined ? undefined : await loadOpener(openerUrl);
   return {
     custom: opener !== undefined,

@@ -8,16 +8,17 @@
  *
  * A quiet launch reads this file before SQLite is loaded: nothing heavy is imported here.
  */
-import { createHash } from "node:crypto";
-import { lstatSync, open as openFile, readdirSync, readFileSync, renameSync, statSync, truncateSync } from "node:fs";
-import { basename, join, relative } from "node:path";
-import { promisify } from "node:util";
+import { basename, relative } from "node:path";
 import { parse, stringify } from "smol-toml";
 import { type Places, temporaryIn } from "../places.ts";
 import { removeDurably, syncFile, writeAtomically } from "../platform/atomic-file.ts";
 import { currentBoot, isSameBoot } from "../platform/boot.ts";
+import { fs } from "../platform/builtins.ts";
 import { canTellLaterWrites, passTick } from "../platform/clock-tick.ts";
+import { proofOfFolder } from "../platform/folder-proof.ts";
 import { isAbsent, livingSidecars, observeFiles } from "./files.ts";
+
+const { readFileSync, renameSync, statSync, truncateSync } = fs;
 
 /**
  * What tells an untouched file by `stat` alone. Strings of nanoseconds, since numbers would lose digits. No device
@@ -51,13 +52,15 @@ export interface Seal extends OpenedRecord {
   readonly stampVersion: string;
   /** Fingerprint of the layout in the database. */
   readonly layout: string;
-  /** Digest of the `db-` keys. */
+  /** The `db-` keys, in one line. */
   readonly settings: string;
-  /** The settings that matter behind a quiet launch, with their defaults filled in: as long as the digest is the same. */
+  /** What `stat` said of the folder of migrations; null where they came in code. */
+  readonly migrations: string | null;
+  /** The settings that matter behind a quiet launch, with their defaults filled in: as long as `settings` are the same. */
   readonly rules: SealedRules;
   /** Whether a backup holds exactly this content. */
   readonly backedUp: boolean;
-  /** Digest of what `stat` said of the index, the backups and what was set aside. */
+  /** What `stat` said of the index, the backups and what was set aside. */
   readonly backups: string;
   /** When the next of the backups is to be read again; null: never. */
   readonly scrubDue: string | null;
@@ -84,15 +87,9 @@ export function proofOf(path: string): FileProof | null {
   };
 }
 
-/** Tells whether a file was put into the backup folder, taken out or changed, without reading any of them. */
-export function digestOfBackups(places: Places): string {
-  const { backups, stem, index } = places;
-  const names = readdirSync(backups).filter((file) => file.startsWith(`${stem}-`) || file === basename(index));
-  const lines = names.sort().map((file) => {
-    const found = lstatSync(join(backups, file), { bigint: true, throwIfNoEntry: false });
-    return `${file} ${found?.ino} ${found?.size} ${found?.mtimeNs}`;
-  });
-  return `sha256:${createHash("sha256").update(lines.join("\n")).digest("hex")}`;
+/** The index, the backups and what was set aside. */
+export function proofOfBackups({ backups, stem, index }: Places): string {
+  return proofOfFolder(backups, (file) => file.startsWith(`${stem}-`) || file === basename(index));
 }
 
 /** Whether the file is as the seal says, with no sidecar that holds anything. */
@@ -129,7 +126,19 @@ export function trustOf(places: Places): Trust {
 }
 
 export function readSeal(places: Places): Seal | null {
-  return asSeal(find(places, places.seal).found);
+  return findSeal(places)?.seal ?? null;
+}
+
+export interface FoundSeal {
+  readonly seal: Seal;
+  /** Where it stands: databases that share a folder and a stem have numbers. */
+  readonly file: string;
+}
+
+export function findSeal(places: Places): FoundSeal | null {
+  const { file, found } = find(places, places.seal);
+  const seal = asSeal(found);
+  return seal && { seal, file };
 }
 
 export function readOpened(places: Places): OpenedRecord | null {
@@ -137,35 +146,17 @@ export function readOpened(places: Places): OpenedRecord | null {
 }
 
 /**
- * Takes the seal away before anything is written; the file is known to be untouched. Fails where another launch was
- * quicker.
- *
- * @returns resolves when the seal is durably gone; until then nothing may be written into the database
+ * Takes the seal away, durably, before anything is written; the file is known to be untouched. Fails where another
+ * launch was quicker. The folder is flushed here and now: in a thread beside the loading of SQLite it would cost a
+ * quiet launch more, for the start of the threads, than it saves on any disk but a slow one.
  */
-export function breakSeal(places: Places, seal: Seal): Promise<void> {
-  const from = find(places, places.seal).file;
+export function breakSeal(places: Places, { seal, file }: FoundSeal): void {
   const to = find(places, places.opened).file;
   const boot = currentBoot();
-  if (isSameBoot(seal.boot, boot)) {
-    renameSync(from, to);
-    return flushFolder(places.backups);
-  }
   // A rename would leave the record of an earlier run, and a launch after a kill would check for nothing.
-  writeRecord(places, to, toToml(places, { ...seal, boot }));
-  removeDurably(from);
-  return Promise.resolve();
-}
-
-/** Without blocking: it may take as long as loading SQLite does. Windows has no such call. */
-async function flushFolder(folder: string): Promise<void> {
-  if (process.platform === "win32") return;
-  const fs = await import("node:fs");
-  const fd = await promisify(openFile)(folder, "r");
-  try {
-    await promisify(fs.fsync)(fd);
-  } finally {
-    await promisify(fs.close)(fd);
-  }
+  if (!isSameBoot(seal.boot, boot)) writeRecord(places, to, toToml(places, { ...seal, boot }));
+  else renameSync(file, to);
+  removeDurably(file);
 }
 
 /** Records that an application has the database open, in place of any seal. */
@@ -210,7 +201,7 @@ export async function writeSeal(
   await passTick(places.database);
   const file = proofOf(places.database);
   if (!file || !canTellLaterWrites(file)) return "the file system's clock is too coarse to tell a later write";
-  const seal: Seal = { ...content, backups: digestOfBackups(places), file, boot: currentBoot(), suspect: null };
+  const seal: Seal = { ...content, backups: proofOfBackups(places), file, boot: currentBoot(), suspect: null };
   writeRecord(places, find(places, places.seal).file, toToml(places, seal));
   const opened = find(places, places.opened);
   if (opened.found) removeDurably(opened.file);
@@ -289,6 +280,7 @@ function toToml(places: Places, record: OpenedRecord | Seal): Record<string, unk
           stamp_version: record.stampVersion,
           layout: record.layout,
           settings: record.settings,
+          ...(record.migrations === null ? {} : { migrations: record.migrations }),
           backups: record.backups,
           backed_up: record.backedUp,
           rules: rulesToToml(record.rules),
@@ -334,6 +326,7 @@ function asSeal(record: Record<string, unknown> | null): Seal | null {
     stampVersion: stampVersion as string,
     layout: layout as string,
     settings: settings as string,
+    migrations: text(record.migrations) ? record.migrations : null,
     rules,
     backups: backups as string,
     backedUp: record.backed_up === true,

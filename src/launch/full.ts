@@ -3,6 +3,7 @@ import { confirmRestores } from "../backups/restores.ts";
 import { presentSidecars } from "../database/files.ts";
 import { fingerprint } from "../database/layout.ts";
 import { openInMemory } from "../database/look.ts";
+import { proofOfMigrations } from "../database/migration-files.ts";
 import { findMigrations } from "../database/migrations.ts";
 import { type Connection, loadEngine } from "../database/open.ts";
 import { isUntouched, proofOf, readSeal, recordOpened, renewSeal } from "../database/seal.ts";
@@ -16,7 +17,7 @@ import { register } from "../platform/registry.ts";
 import type { ActionReport, LaunchReport, OpenReport } from "../report.ts";
 import type { Opened, SealContent } from "../session.ts";
 import { validateSettings } from "../settings.ts";
-import { digestOfSettings } from "../settings-source.ts";
+import { canonicalText } from "../settings-source.ts";
 import { aborted, type Context } from "./context.ts";
 import { decideBehind, foreseeableBackup, isSettled } from "./decide.ts";
 import { type Facts, stampOf } from "./facts.ts";
@@ -41,7 +42,7 @@ export async function launchFully(beginning: FullBeginning): Promise<Opened> {
     report,
     places,
     lock: context.lock,
-    seal: contentOfSeal(context, facts, digestOfSettings(beginning.source)),
+    seal: contentOfSeal(context, facts, canonicalText(beginning.source)),
     file: identify(places.database),
     behind: behind.work
       ? {
@@ -70,7 +71,7 @@ export async function launchFully(beginning: FullBeginning): Promise<Opened> {
   };
 }
 
-function contentOfSeal(context: Context, facts: Facts, settingsDigest: string): SealContent | null {
+function contentOfSeal(context: Context, facts: Facts, settingsText: string): SealContent | null {
   const stamp = stampOf(facts);
   const { settings } = context;
   if (context.readonly || !stamp || !isSettled(facts, settings)) return null;
@@ -81,7 +82,8 @@ function contentOfSeal(context: Context, facts: Facts, settingsDigest: string): 
     appLayout: fingerprint(facts.app.layout),
     stampVersion: stamp.appVersion,
     layout: stamp.layout,
-    settings: settingsDigest,
+    settings: settingsText,
+    migrations: typeof settings.migrations === "string" ? proofOfMigrations(settings.migrations) : null,
     rules: {
       retention: settings.backupRetention,
       quarantineRetention: settings.quarantineRetention,

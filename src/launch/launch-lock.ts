@@ -1,9 +1,11 @@
-import { existsSync } from "node:fs";
 import type { Connection } from "../database/open.ts";
 import { named } from "../errors.ts";
 import type { Places } from "../places.ts";
 import { createPrivateFolder } from "../platform/atomic-file.ts";
+import { fs } from "../platform/builtins.ts";
 import { FileLock } from "../platform/lock.ts";
+
+const { existsSync } = fs;
 
 /** @returns null where no lock file can or need be made */
 export function openLock(

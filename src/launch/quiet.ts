@@ -3,23 +3,33 @@
  * launch would find what the last one left, and the database opens at once. Whatever differs is for the full launch
  * to judge; nothing was changed then. Only what is needed here is loaded.
  */
-import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { fingerprint, relate } from "../database/layout.ts";
-import { layoutIn, type MigrationSource } from "../database/migration-files.ts";
+import { layoutIn, type MigrationSource, proofOfMigrations } from "../database/migration-files.ts";
 import { type Connection, type Engine, loadEngine } from "../database/open.ts";
-import { breakSeal, digestOfBackups, isCheckDue, isUntouched, readSeal, type Seal } from "../database/seal.ts";
+import {
+  breakSeal,
+  type FoundSeal,
+  findSeal,
+  isCheckDue,
+  isUntouched,
+  proofOfBackups,
+  type Seal,
+} from "../database/seal.ts";
 import { named } from "../errors.ts";
 import type { GuardOptions } from "../guard-options.ts";
 import { type Places, placesIn } from "../places.ts";
 import { isWritable } from "../platform/atomic-file.ts";
+import { fs } from "../platform/builtins.ts";
 import type { Child } from "../platform/child.ts";
 import type { FileLock } from "../platform/lock.ts";
 import { register } from "../platform/registry.ts";
 import type { LaunchReport, OpenReport, ProgressEvent } from "../report.ts";
 import type { Opened } from "../session.ts";
-import { digestOfSettings, type SettingsSource, settingOf } from "../settings-source.ts";
+import { canonicalText, type SettingsSource, settingOf } from "../settings-source.ts";
 import { openLock } from "./launch-lock.ts";
+
+const { existsSync } = fs;
 
 /** What a launch begins with. */
 export interface Beginning {
@@ -37,22 +47,20 @@ export async function launchQuietly(beginning: Beginning): Promise<Opened | null
   const { options, begun, startChild } = beginning;
   const quiet = findQuiet(beginning);
   if (!quiet) return null;
-  const { places, seal } = quiet;
+  const { places, found } = quiet;
+  const { seal } = found;
   const unregister = register(places.database);
   let lock: FileLock | null = null;
   let db: Connection | undefined;
   try {
     const readonly = options.readonly ?? false;
-    const gone = readonly ? Promise.resolve() : breakSeal(places, seal);
-    // It is waited for below; should something fail before, nobody would.
-    gone.catch(() => {});
+    if (!readonly) breakSeal(places, found);
     const engine = await loadEngine(options.opener === undefined ? undefined : String(options.opener));
     lock = openLock(engine.openPlain, places, { dryRun: false, readonly });
     const held = readonly ? (lock?.tryShared() ?? true) : lock?.tryExclusive();
     // A launch that came in between may have changed anything.
     if (held && isUntouched(places, seal.file)) db = openAsSealed(engine, places, options, seal);
     if (db) {
-      await gone;
       if (!readonly) lock?.toShared();
       return opened(places, seal, lock, db, { options, begun, startChild, unregister });
     }
@@ -69,24 +77,27 @@ export async function launchQuietly(beginning: Beginning): Promise<Opened | null
 export function foreseeQuietly(beginning: Beginning): LaunchReport | null {
   const quiet = beginning.options.layout ? null : findQuiet(beginning);
   if (!quiet) return null;
-  const { places, seal } = quiet;
+  const { places } = quiet;
+  const { seal } = quiet.found;
   const report = reportOf(places, seal, beginning.begun);
   const due = seal.rules.retention > 0 && !seal.backedUp;
   const action = { action: "back-up", reason: "launch", version: seal.stampVersion, certain: false } as const;
   return { ...report, outcome: "would-open", actions: due ? [action] : [] };
 }
 
-function findQuiet({ source, options }: Beginning): { readonly places: Places; readonly seal: Seal } | null {
+function findQuiet({ source, options }: Beginning): { readonly places: Places; readonly found: FoundSeal } | null {
   const appVersion = options.appVersion ?? settingOf(source, "db-app-version");
   const always = settingOf(source, "db-integrity-check") === "full";
   if (typeof appVersion !== "string" || always) return null;
   const places = placesOfSource(source);
-  const seal = places && readSeal(places);
-  if (!seal || !isUntouched(places, seal.file) || existsSync(places.intent)) return null;
+  const found = places && findSeal(places);
+  if (!found) return null;
+  const { seal } = found;
+  if (!isUntouched(places, seal.file) || existsSync(places.intent)) return null;
   // SQLite would have to make its sidecars there: the full launch knows how to do without.
   if (options.readonly && !isWritable(places.folder)) return null;
-  if (seal.appVersion !== appVersion || seal.settings !== digestOfSettings(source)) return null;
-  return isLayoutOf(source, options, seal) ? { places, seal } : null;
+  if (seal.appVersion !== appVersion || seal.settings !== canonicalText(source)) return null;
+  return isLayoutOf(source, options, seal) ? { places, found } : null;
 }
 
 function placesOfSource(source: SettingsSource): Places | null {
@@ -104,6 +115,8 @@ function isLayoutOf(source: SettingsSource, options: GuardOptions, seal: Seal): 
   if (options.layout || options.migrate) return options.layout !== undefined && options.migrate !== undefined;
   const folder = settingOf(source, "db-migrations") ?? "migrations";
   const inSettings: MigrationSource = typeof folder === "string" ? resolve(source.folder, folder.trim()) : false;
+  const proof = !options.migrations && typeof inSettings === "string" ? proofOfMigrations(inSettings) : null;
+  if (proof !== null && proof === seal.migrations) return true;
   return fingerprint(layoutIn(options.migrations ?? inSettings)) === seal.appLayout;
 }
 
@@ -190,5 +203,5 @@ function since(begun: number): number {
 function isWorkDue(places: Places, seal: Seal, now: string): boolean {
   const { rules, backedUp, scrubDue } = seal;
   if (rules.retention > 0 && !backedUp) return true;
-  return digestOfBackups(places) !== seal.backups || (scrubDue !== null && now >= scrubDue);
+  return proofOfBackups(places) !== seal.backups || (scrubDue !== null && now >= scrubDue);
 }

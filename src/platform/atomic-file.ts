@@ -6,13 +6,18 @@
  * A failed fsync is never retried: the kernel has marked the pages clean by then, and a second call would
  * report a success that never happened (https://wiki.postgresql.org/wiki/Fsync_Errors). The file is thrown away.
  */
-import {
+import { dirname } from "node:path";
+import { hasCode } from "../errors.ts";
+import { fs } from "./builtins.ts";
+import { retryBusy } from "./retry-busy.ts";
+
+const {
   accessSync,
   chmodSync,
   closeSync,
   copyFileSync,
   fchmodSync,
-  constants as fs,
+  constants,
   fsyncSync,
   linkSync,
   mkdirSync,
@@ -22,10 +27,7 @@ import {
   statSync,
   unlinkSync,
   writeFileSync,
-} from "node:fs";
-import { dirname } from "node:path";
-import { hasCode } from "../errors.ts";
-import { retryBusy } from "./retry-busy.ts";
+} = fs;
 
 const PRIVATE_FILE = 0o600;
 const PRIVATE_FOLDER = 0o700;
@@ -33,7 +35,7 @@ const PRIVATE_FOLDER = 0o700;
 /** Makes a rename, link or unlink in `folder` durable. Windows has no such call; NTFS journals it. */
 export function syncFolder(folder: string): void {
   if (process.platform === "win32") return;
-  const fd = openSync(folder, fs.O_RDONLY);
+  const fd = openSync(folder, constants.O_RDONLY);
   try {
     fsyncSync(fd);
   } finally {
@@ -126,7 +128,7 @@ const NO_LINKS = new Set(["EXDEV", "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "
 /** A durable copy under a new name, as a reflink where the file system has them. */
 export function copyDurably(from: string, to: string): void {
   try {
-    copyFileSync(from, to, fs.COPYFILE_EXCL | fs.COPYFILE_FICLONE);
+    copyFileSync(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
     if (process.platform !== "win32") chmodSync(to, PRIVATE_FILE);
     syncFile(to);
   } catch (error) {
@@ -137,7 +139,7 @@ export function copyDurably(from: string, to: string): void {
 
 export function isWritable(path: string): boolean {
   try {
-    accessSync(path, fs.W_OK);
+    accessSync(path, constants.W_OK);
     return true;
   } catch {
     return false;

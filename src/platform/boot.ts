@@ -1,6 +1,8 @@
 /** Which run of the machine this is: after a power loss a file may hold less than was written to it. */
-import { readFileSync } from "node:fs";
 import { uptime } from "node:os";
+import { fs } from "./builtins.ts";
+
+const { readFileSync } = fs;
 
 /** https://docs.kernel.org/admin-guide/sysctl/kernel.html#random */
 const BOOT_ID = "/proc/sys/kernel/random/boot_id";

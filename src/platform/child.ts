@@ -2,7 +2,7 @@
  * A child process that does what must not run in the application's own: reading a live database's file,
  * checks that take long, copies. It can be killed at any moment, and it dies with its parent.
  */
-import { type ChildProcess, fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { HoldfastError, hasCode, messageOf, type Refusal } from "../errors.ts";
 
@@ -50,6 +50,8 @@ export class Child {
 
   /** @param args handed to the child on its command line */
   constructor(worker: URL, args: readonly string[] = []) {
+    // Loaded here, for a launch that needs no child should not wait for it.
+    const { fork } = process.getBuiltinModule("node:child_process");
     // Its standard input is a lifeline: nothing is ever written, and its end tells the child that we are gone.
     this.#process = fork(fileURLToPath(worker), args, {
       stdio: ["pipe", "ignore", "inherit", "ipc"],

@@ -4,11 +4,13 @@
  *
  * It is polled with a timeout of 0, for a `BEGIN EXCLUSIVE` that waits keeps new shared holders out.
  */
-import { chmodSync, statSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import type Database from "better-sqlite3";
 import { HoldfastError, hasCode, isCorruption, toHoldfastError } from "../errors.ts";
 import { createPrivateFile } from "./atomic-file.ts";
+import { fs } from "./builtins.ts";
+
+const { chmodSync, statSync } = fs;
 
 const POLL_MS = 20;
 

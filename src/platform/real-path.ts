@@ -1,6 +1,8 @@
-import { lstatSync, readlinkSync, realpathSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { hasCode, toHoldfastError } from "../errors.ts";
+import { fs } from "./builtins.ts";
+
+const { lstatSync, readlinkSync, realpathSync } = fs;
 
 /**
  * The path with links resolved, also when the last part does not exist yet (a link that dangles is followed

@@ -3,8 +3,10 @@
  * it: closing a second descriptor of the lock or of the database would drop the first one's POSIX locks.
  * It hangs on the global object, so that two copies of Holdfast in one process share it.
  */
-import { statSync } from "node:fs";
 import { HoldfastError } from "../errors.ts";
+import { fs } from "./builtins.ts";
+
+const { statSync } = fs;
 
 const KEY = Symbol.for("holdfast.guarded");
 

@@ -67,13 +67,17 @@ function parseVersion(args: readonly string[]): string | undefined {
 }
 
 async function launch(release: Release): Promise<void> {
-  await using library = await guard(SETTINGS, { appVersion: release.version, migrations: migrationsOf(release) });
-  // The reader does not wait for the backup; only the printed report does, so that it can tell of it.
-  const seen = use(library.db, release);
-  await library.backup;
-  console.log(`--- Release ${release.version}: ${release.brings} ---`);
-  console.log(renderLaunch(library.report));
-  console.log(seen.map((line) => `  ${line}\n`).join(""));
+  const library = await guard(SETTINGS, { appVersion: release.version, migrations: migrationsOf(release) });
+  try {
+    // The reader does not wait for the backup; only the printed report does, so that it can tell of it.
+    const seen = use(library.db, release);
+    await library.backup;
+    console.log(`--- Release ${release.version}: ${release.brings} ---`);
+    console.log(renderLaunch(library.report));
+    console.log(seen.map((line) => `  ${line}\n`).join(""));
+  } finally {
+    await library.close();
+  }
 }
 
 /**
