@@ -41,7 +41,7 @@ export async function orderBehind(
     });
     if (outcome.suspect !== null) onEvent({ kind: "suspect", message: suspicion(database, outcome.suspect) });
     const ms = Math.round((performance.now() - begun) * 10) / 10;
-    return { outcome, report: reportOf(order.places, outcome, ms) };
+    return { outcome, report: reportOf(order, outcome, ms) };
   } catch (error) {
     if (abandoned()) return { outcome: null, report: ABANDONED };
     const failed = toHoldfastError(error, `backing up ${database}`);
@@ -56,19 +56,21 @@ export const ABANDONED: BackupReport = {
   warnings: [],
 };
 
-function reportOf(places: Places, outcome: BehindOutcome, ms: number): BackupReport {
+function reportOf({ places, check }: BehindOrder, outcome: BehindOutcome, ms: number): BackupReport {
   const { result, reason, error, entry, scrubbed, checked, suspect } = outcome;
   const actions: ActionReport[] = scrubbed.map((file) => ({
     action: "check",
     reason: "the backup is read again against its checksum",
     file: join(places.backups, file),
   }));
-  if (entry && (result === "taken" || result === "unchanged")) {
-    actions.push(...backupActions(places, { ...outcome, entry, result }, "launch"));
-  } else {
-    actions.push(...retirements(places, outcome.retired));
-    if (checked)
-      actions.push({ action: "check", reason: "every page is read behind the application", file: places.database });
+  const backedUp = entry !== null && (result === "taken" || result === "unchanged");
+  actions.push(
+    ...(backedUp
+      ? backupActions(places, { ...outcome, entry, result }, "launch")
+      : retirements(places, outcome.retired)),
+  );
+  if (checked && check === "full") {
+    actions.push({ action: "check", reason: "every page is read behind the application", file: places.database });
   }
   const warnings = [...outcome.warnings, ...(suspect === null ? [] : [suspicion(places.database, suspect)])];
   const timed = actions.map((action) => ({ ...action, ms }));

@@ -27,8 +27,9 @@ const faults = vi.hoisted(() => ({
   changesLeft: Number.POSITIVE_INFINITY,
 }));
 
-vi.mock("node:fs", async (original) => {
-  const fs = await original<typeof import("node:fs")>();
+vi.mock("../../src/platform/builtins.ts", async (original) => {
+  const builtins = await original<typeof import("../../src/platform/builtins.ts")>();
+  const { fs } = builtins;
   const change =
     <Args extends unknown[], Result>(call: (...args: Args) => Result, byHalf?: (...args: Args) => void) =>
     (...args: Args): Result => {
@@ -52,7 +53,7 @@ vi.mock("node:fs", async (original) => {
     writeFileSync: change(fs.writeFileSync, (file, text) => fs.writeFileSync(file, String(text).slice(0, 40))),
     fsyncSync: change(() => {}),
   };
-  return { ...fs, ...replaced, default: { ...fs, ...replaced } };
+  return { ...builtins, fs: { ...fs, ...replaced } };
 });
 
 function withoutLinks(code: string): void {

@@ -25,8 +25,9 @@ const watch = vi.hoisted(() => ({
   fail: {} as Partial<Record<"fsync" | "write" | "link" | "rename" | "copy", string>>,
 }));
 
-vi.mock("node:fs", async (original) => {
-  const real = await original<typeof import("node:fs")>();
+vi.mock("../../src/platform/builtins.ts", async (original) => {
+  const builtins = await original<typeof import("../../src/platform/builtins.ts")>();
+  const { fs: real } = builtins;
   const opened = new Map<number, string>();
   const note = (call: keyof typeof watch.fail | "open" | "unlink" | "remove", file: unknown) => {
     watch.calls.push(`${call} ${String(file).split(/[\\/]/).at(-1)}`);
@@ -64,7 +65,7 @@ vi.mock("node:fs", async (original) => {
       note("copy", to);
     },
   };
-  return { ...real, ...replaced, default: { ...real, ...replaced } };
+  return { ...builtins, fs: { ...real, ...replaced } };
 });
 
 /** The calls that `task` makes; folders are named by their last part. */
