@@ -1,5 +1,4 @@
 /** Taking stock, for `status()`: looking changes nothing and waits for nobody. */
-import { existsSync, statSync } from "node:fs";
 import { byRecency, ownBackups } from "./backups/choose.ts";
 import type { IndexEntry } from "./backups/index-file.ts";
 import { EMPTY_SURVEY, othersAlive, type SetAside, type Survey } from "./backups/survey.ts";
@@ -15,6 +14,7 @@ import { type SwapState, unfinishedSwap } from "./database/swap.ts";
 import { HoldfastError, named } from "./errors.ts";
 import { type Places, placesIn, temporaryIn } from "./places.ts";
 import { isWritable } from "./platform/atomic-file.ts";
+import { fs } from "./platform/builtins.ts";
 import type { Child } from "./platform/child.ts";
 import { FileLock } from "./platform/lock.ts";
 import { loadSettings, type SettingsWithoutVersion } from "./settings.ts";
@@ -22,6 +22,8 @@ import type { SettingsInput } from "./settings-source.ts";
 import { startWorker } from "./start-worker.ts";
 import type { BackupStatus, FileStatus, Holder, SetAsideStatus, StatusOptions, StatusReport } from "./status.ts";
 import type { Jobs } from "./worker.ts";
+
+const { existsSync, statSync } = fs;
 
 export async function takeStock(settings: string | SettingsInput, options: StatusOptions): Promise<StatusReport> {
   const { appVersion, migrations } = options;

@@ -73,10 +73,11 @@ const threadJobs: Handlers<ThreadJobs> = {
 
 function serve(handlers: Handlers<Record<string, { input: unknown; result: unknown }>>, send: (reply: Reply) => void) {
   const [opener] = process.argv.slice(2);
-  const tools = loadEngine(opener).then((engine) => ({
-    engine,
-    crew: new Crew(new URL(import.meta.url), opener === undefined ? [] : [opener]),
-  }));
+  const tools = loadEngine(opener).then((engine) => {
+    // Loads SQLite itself, which its package puts off until something is opened.
+    void engine.sqliteVersion;
+    return { engine, crew: new Crew(new URL(import.meta.url), opener === undefined ? [] : [opener]) };
+  });
   let queue: Promise<unknown> = tools.catch(() => {});
   return ({ id, job, input }: Order) => {
     queue = queue.then(async () => {
@@ -110,6 +111,8 @@ if (!isMainThread && parentPort) {
   // Ctrl-C in a terminal reaches the whole group; it is the parent who decides what becomes of the work.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
   const take = serve(jobs as never, (reply) => void process.send?.(reply));
+  // The first job of most launches, loaded while it is still on its way.
+  import("./database/examine.ts").catch(() => {});
   // Started with the first job, when the parent has done its own loading and waits.
   process.once("message", dieWithParent);
   process.on("message", take);

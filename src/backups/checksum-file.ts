@@ -2,10 +2,12 @@
  * The checksum beside a backup, in the form that `sha256sum -c` reads. Two files cannot be replaced in one
  * step, so while a backup is replaced the checksum file names both: at every instant the backup matches one.
  */
-import { readFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { type Places, temporaryIn } from "../places.ts";
 import { writeAtomically } from "../platform/atomic-file.ts";
+import { fs } from "../platform/builtins.ts";
+
+const { readFileSync } = fs;
 
 export function checksumFileOf(backup: string): string {
   return `${backup}.sha256`;

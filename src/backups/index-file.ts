@@ -3,8 +3,6 @@
  * believed only as far as it agrees with the files; an index that is missing, torn or changed by another hand
  * is set aside and made anew from them.
  */
-import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { parse, stringify } from "smol-toml";
 import * as v from "valibot";
@@ -12,7 +10,10 @@ import type { BackupReason } from "../database/stamp.ts";
 import { HoldfastError, hasCode, messageOf, named } from "../errors.ts";
 import { type Places, temporaryIn } from "../places.ts";
 import { type FileIdentity, replaceFile, writeAtomically } from "../platform/atomic-file.ts";
+import { fs, sha256 } from "../platform/builtins.ts";
 import { FileLock, type OpenLockFile, poll } from "../platform/lock.ts";
+
+const { readFileSync } = fs;
 
 export interface IndexEntry {
   readonly databaseId: string;
@@ -209,9 +210,7 @@ function toToml(index: Index): Record<string, unknown> {
 }
 
 function digestOf(index: Index): string {
-  return `sha256:${createHash("sha256")
-    .update(JSON.stringify([index.entries, index.restores]))
-    .digest("hex")}`;
+  return sha256(JSON.stringify([index.entries, index.restores]));
 }
 
 /**

@@ -2,14 +2,16 @@
  * Giving a database or its sidecars a name in the backup folder that nothing else has. What is set aside
  * there is never overwritten; only superfluous quarantined files are ever removed.
  */
-import { lstatSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { SIDECARS } from "../database/files.ts";
 import { sha256Of } from "../database/read-raw.ts";
 import { numberedNames, type Places, quarantineName } from "../places.ts";
 import { removeDurably, replaceFile } from "../platform/atomic-file.ts";
+import { fs } from "../platform/builtins.ts";
 import { checksumFileOf } from "./checksum-file.ts";
 import type { SetAside } from "./survey.ts";
+
+const { lstatSync, statSync } = fs;
 
 /** The first of `name`, `name-2`, … for which neither the database's name nor a sidecar's is taken. */
 export function freeName(folder: string, name: string): string {

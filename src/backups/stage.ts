@@ -1,10 +1,12 @@
 /** A copy of a backup beside the database, to be made ready there and then swapped in. */
-import { lstatSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { sha256Of } from "../database/read-raw.ts";
 import { HoldfastError } from "../errors.ts";
 import { copyDurably } from "../platform/atomic-file.ts";
+import { fs } from "../platform/builtins.ts";
 import { requireSpace } from "../platform/free-space.ts";
+
+const { lstatSync, rmSync } = fs;
 
 export interface StageOrder {
   readonly from: string;

@@ -3,7 +3,6 @@
  * unfit or another than listed are dropped with a warning, and backups that stand there unlisted are found by
  * what they say of themselves.
  */
-import { existsSync, lstatSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import valid from "semver/functions/valid.js";
 import { inspect } from "../database/integrity.ts";
@@ -11,10 +10,13 @@ import type { Engine } from "../database/open.ts";
 import { sha256Of } from "../database/read-raw.ts";
 import { HoldfastError, hasCode, messageOf, named, type Refusal } from "../errors.ts";
 import { type Places, readName, type SetAsideKind, temporaryIn } from "../places.ts";
+import { fs } from "../platform/builtins.ts";
 import { readChecksums } from "./checksum-file.ts";
 import { databaseOf } from "./choose.ts";
 import { type IndexEntry, readIndex, type UnconfirmedRestore } from "./index-file.ts";
 import { unfitName } from "./verify.ts";
+
+const { existsSync, lstatSync, readdirSync, statSync } = fs;
 
 /** A database, or sidecars alone, that a launch has set aside. */
 export interface SetAside {

@@ -7,7 +7,6 @@
  *
  * A backup that stands is replaced in one rename by a copy that has passed its check, or not at all.
  */
-import { lstatSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
 import { checkFully, type Tools } from "../database/check.ts";
 import { isAbsent, livingSidecars, observeFiles, SIDECARS } from "../database/files.ts";
@@ -28,6 +27,7 @@ import {
   sameIdentity,
   syncFile,
 } from "../platform/atomic-file.ts";
+import { fs } from "../platform/builtins.ts";
 import type { Progress } from "../platform/child.ts";
 import { requireSpace } from "../platform/free-space.ts";
 import { checksumFileOf, readChecksums, writeChecksums } from "./checksum-file.ts";
@@ -37,6 +37,8 @@ import { applyRetention } from "./retention.ts";
 import { freeName, setBackupAside, trimQuarantine } from "./set-aside.ts";
 import { surveyBackups } from "./survey.ts";
 import { verifyBackup } from "./verify.ts";
+
+const { lstatSync, statSync } = fs;
 
 export interface BackupOrder {
   readonly places: Places;

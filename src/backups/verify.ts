@@ -1,5 +1,4 @@
 /** Whether a backup is what it says: a regular file, the bytes of its checksum, sound pages, its own row. */
-import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import { checkFully, type Tools } from "../database/check.ts";
 import { type Inspection, inspect } from "../database/integrity.ts";
@@ -7,8 +6,11 @@ import type { Layout } from "../database/layout.ts";
 import { sha256Of } from "../database/read-raw.ts";
 import { messageOf } from "../errors.ts";
 import { type Places, temporaryIn } from "../places.ts";
+import { fs } from "../platform/builtins.ts";
 import { usability } from "./choose.ts";
 import { type IndexEntry, isPlainName } from "./index-file.ts";
+
+const { lstatSync } = fs;
 
 export type Verification =
   | { readonly ok: true; readonly sha256: string; readonly inspection: Inspection }

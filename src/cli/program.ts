@@ -1,7 +1,7 @@
 /** The commands and their options, and what all of them have in common: how a result is told. */
-import { readFileSync } from "node:fs";
 import { CommanderError, Command as Parser } from "commander";
 import { HoldfastError, type Refusal } from "../errors.ts";
+import { fs } from "../platform/builtins.ts";
 import type { LaunchReport } from "../report.ts";
 import type { Command, Report, RunOptions } from "./command.ts";
 import { boot } from "./commands/boot.ts";
@@ -11,6 +11,8 @@ import { exitStatusOf, OK, STATUS_OF, USAGE } from "./exit-status.ts";
 import { interruptible } from "./interrupt.ts";
 import { NO_PROGRESS, progressLine } from "./progress.ts";
 import { renderRefusal, renderWarning } from "./render-error.ts";
+
+const { readFileSync } = fs;
 
 const COMMANDS: readonly Command<Report>[] = [boot, plan, status];
 

@@ -2,13 +2,16 @@
  * The full check of a file, spread over threads where it is large: one looks at the structure of the whole file
  * (`quick_check`), and each table is checked with its indexes (`integrity_check('table')`), the costliest first.
  */
-import { statSync } from "node:fs";
+
+import { fs } from "../platform/builtins.ts";
 import type { Progress } from "../platform/child.ts";
 import type { Crew } from "../platform/crew.ts";
 import { type CheckPart, type Inspection, type InspectOptions, inspect, type Verdict } from "./integrity.ts";
 import { lookApart, lookWhole } from "./look.ts";
 import type { Connection, Engine } from "./open.ts";
 import { headerOf } from "./read-raw.ts";
+
+const { statSync } = fs;
 
 /** What the jobs of the child process work with. */
 export interface Tools {

@@ -3,10 +3,10 @@
  * checkpoint a log for good, and opening one beside a hot journal rolls it back; so nothing is opened for
  * writing here, and what a journal would do is tried on a copy.
  */
-import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import { HoldfastError, isCorruption, named, toHoldfastError } from "../errors.ts";
 import { copyDurably, sameIdentity } from "../platform/atomic-file.ts";
+import { fs } from "../platform/builtins.ts";
 import type { Progress } from "../platform/child.ts";
 import { requireSpace } from "../platform/free-space.ts";
 import { checkFully, type Tools } from "./check.ts";
@@ -16,6 +16,8 @@ import { misfitOfJournal, misfitOfLog } from "./log-fit.ts";
 import { discard } from "./look.ts";
 import type { Engine } from "./open.ts";
 import { headerOf } from "./read-raw.ts";
+
+const { statSync } = fs;
 
 export interface ExamineOrder extends Omit<InspectOptions, "scope"> {
   readonly path: string;

@@ -5,9 +5,11 @@
  *
  * https://sqlite.org/fileformat2.html#the_write_ahead_log, #the_database_header
  */
-import { closeSync, openSync, readSync } from "node:fs";
 import { named } from "../errors.ts";
+import { fs } from "../platform/builtins.ts";
 import type { Header } from "./read-raw.ts";
+
+const { closeSync, openSync, readSync } = fs;
 
 const WAL_HEADER = 32;
 const FRAME_HEADER = 24;

@@ -5,13 +5,15 @@
  * reads whatever sidecars stand there. So a main file is looked at under a second name, a hard link that has no
  * sidecars of its own; where links do not exist, as a copy; on a read-only medium, in memory.
  */
-import { linkSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { HoldfastError, named } from "../errors.ts";
 import { copyDurably } from "../platform/atomic-file.ts";
+import { fs } from "../platform/builtins.ts";
 import { requireSpace } from "../platform/free-space.ts";
 import { observeFiles, presentSidecars, SIDECARS } from "./files.ts";
 import type { Connection, Engine } from "./open.ts";
+
+const { linkSync, readFileSync, rmSync, statSync } = fs;
 
 export interface LookOptions {
   readonly journalMode: "wal" | "delete";

@@ -53,16 +53,13 @@ function load(): typeof Database {
 /** @param openerUrl URL of the application's own opener module */
 export async function loadEngine(openerUrl?: string): Promise<Engine> {
   const Sqlite = load();
+  let version: string | undefined;
   const opener = openerUrl === undefined ? undefined : await loadOpener(openerUrl);
   return {
     custom: opener !== undefined,
     get sqliteVersion() {
-      const db = new Sqlite(":memory:");
-      try {
-        return db.prepare("SELECT sqlite_version()").pluck().get() as string;
-      } finally {
-        db.close();
-      }
+      version ??= versionOf(Sqlite);
+      return version;
     },
     openPlain: (path, options) => new Sqlite(path, options),
     openBytes: (bytes) => new Sqlite(bytes, { readonly: true }),
@@ -74,6 +71,15 @@ export async function loadEngine(openerUrl?: string): Promise<Engine> {
       return db;
     },
   };
+}
+
+function versionOf(Sqlite: typeof Database): string {
+  const db = new Sqlite(":memory:");
+  try {
+    return db.prepare("SELECT sqlite_version()").pluck().get() as string;
+  } finally {
+    db.close();
+  }
 }
 
 async function loadOpener(url: string): Promise<Opener> {

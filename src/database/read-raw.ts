@@ -3,9 +3,10 @@
  * that the process holds on it, SQLite's included (https://sqlite.org/howtocorrupt.html, 2.2), so nothing in
  * this file may run in a process that has that database open: it is for child processes, and for copies.
  */
-import { createHash } from "node:crypto";
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { named } from "../errors.ts";
+import { createSha256, fs } from "../platform/builtins.ts";
+
+const { closeSync, fstatSync, openSync, readSync } = fs;
 
 const CHUNK = 1 << 20;
 
@@ -81,7 +82,7 @@ export function contentDigestOf(path: string, onBytes?: (done: number) => void):
 
 function digest(path: string, prepareFirst: (chunk: Buffer) => void, onBytes?: (done: number) => void): string {
   return named(`reading ${path}`, () => {
-    const hash = createHash("sha256");
+    const hash = createSha256();
     const chunk = Buffer.allocUnsafe(CHUNK);
     const fd = openSync(path, "r");
     try {

@@ -9,7 +9,6 @@
  * Each step is flushed before the next begins, and each can be done twice: any later launch completes a swap
  * whose intent it finds, provided the files are still those that the intent names.
  */
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { parse, stringify } from "smol-toml";
 import * as v from "valibot";
@@ -25,9 +24,12 @@ import {
   syncFolder,
   writeAtomically,
 } from "../platform/atomic-file.ts";
+import { fs } from "../platform/builtins.ts";
 import { isAbsent, observeFiles, presentSidecars, SIDECARS } from "./files.ts";
 import type { Engine } from "./open.ts";
 import { sha256Of } from "./read-raw.ts";
+
+const { existsSync, readdirSync, readFileSync, statSync } = fs;
 
 const identity = v.object({ ino: v.string(), size: v.string(), mtime: v.string() });
 

@@ -1,15 +1,17 @@
 /** The first look: what can be known without opening the database. */
 import { randomUUID } from "node:crypto";
-import { accessSync, constants } from "node:fs";
 import { EMPTY_SURVEY, othersAlive, surveyListed } from "../backups/survey.ts";
 import { observeFiles } from "../database/files.ts";
 import { layoutOf } from "../database/migrations.ts";
 import { type Trust, trustOf } from "../database/seal.ts";
 import { unfinishedSwap } from "../database/swap.ts";
 import { HoldfastError, named } from "../errors.ts";
+import { fs } from "../platform/builtins.ts";
 import { type Context, runJob } from "./context.ts";
 import type { Facts, LockFact } from "./facts.ts";
 import { clearTemporaries } from "./temporaries.ts";
+
+const { accessSync, constants } = fs;
 
 /** @param waited `db-lock-timeout` is over */
 export async function observe(context: Context, waited: boolean): Promise<Facts> {

@@ -1,7 +1,6 @@
 /** Putting a backup into the place of a database that is corrupt, missing, or too new for this app. */
 
 import { randomUUID } from "node:crypto";
-import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import type { IndexEntry } from "../backups/index-file.ts";
 import { noteRestore } from "../backups/restores.ts";
@@ -14,6 +13,7 @@ import { settle, swap } from "../database/swap.ts";
 import { messageOf, toHoldfastError } from "../errors.ts";
 import { demotedName, quarantineName, temporaryIn } from "../places.ts";
 import { createPrivateFolder, syncFile } from "../platform/atomic-file.ts";
+import { fs } from "../platform/builtins.ts";
 import { type Context, copier, reporter, runJob, stopIfAborted } from "./context.ts";
 import type { Cause, Doing } from "./decide.ts";
 import { type Facts, stampOf, withVerification } from "./facts.ts";
@@ -21,6 +21,8 @@ import { layoutsOf, learn, withCheck } from "./learn.ts";
 import { runMigrations, writeStampNow } from "./migrate.ts";
 import { dropStaged, takeOwner } from "./staged.ts";
 import { whenFree } from "./wait.ts";
+
+const { chmodSync } = fs;
 
 /**
  * One swap: the backup is copied beside the database, migrated, stamped and checked there, and only then takes

@@ -1,10 +1,12 @@
 /** A database that is being made ready under a temporary name. */
 
-import { chmodSync, chownSync, statSync } from "node:fs";
 import { discard } from "../database/look.ts";
 import { unfinishedSwap } from "../database/swap.ts";
+import { fs } from "../platform/builtins.ts";
 import type { Context } from "./context.ts";
 import type { Facts } from "./facts.ts";
+
+const { chmodSync, chownSync, statSync } = fs;
 
 /** A swap that was begun needs its staged file: the next launch completes it. */
 export function dropStaged(context: Context, staged: string): void {

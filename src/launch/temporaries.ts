@@ -1,8 +1,10 @@
 /** What earlier runs had begun and not finished. */
-import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf } from "../errors.ts";
 import { isTemporaryOf, type Places } from "../places.ts";
+import { fs } from "../platform/builtins.ts";
+
+const { readdirSync, rmSync } = fs;
 
 /**
  * Removes what earlier runs left behind. Only under the lock held alone, with no swap unfinished.

@@ -1,12 +1,14 @@
 /** Waiting for others: another launch, a running application, a program that has the database open. */
 
-import { existsSync } from "node:fs";
 import { HoldfastError, toHoldfastError } from "../errors.ts";
+import { fs } from "../platform/builtins.ts";
 import { FileLock, poll } from "../platform/lock.ts";
 import type { Context } from "./context.ts";
 import type { Doing } from "./decide.ts";
 import type { Facts } from "./facts.ts";
 import { observe } from "./observe.ts";
+
+const { existsSync } = fs;
 
 export async function wait(context: Context, facts: Facts, decision: Doing<"wait">): Promise<Facts> {
   const { lock, settings, signal } = context;

@@ -1,5 +1,7 @@
-import { statfsSync } from "node:fs";
 import { HoldfastError } from "../errors.ts";
+import { fs } from "./builtins.ts";
+
+const { statfsSync } = fs;
 
 /** What a copy needs beside itself: its journal, the index, the checksum. */
 const MARGIN = 1 << 20;
