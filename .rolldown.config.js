@@ -12,6 +12,7 @@ export default defineConfig({
     "sample/main": "src/sample/main.ts",
   },
   platform: "node",
+  logLevel: "warn",
   external: (id) => /^[^./]/.test(id) && id !== "smol-toml",
   transform: { target: "node22.15" },
   output: {
