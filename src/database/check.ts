@@ -70,7 +70,7 @@ function nameOf(part: CheckPart): string {
   return part.kind === "foreign-keys" ? "foreign keys" : "the structure of the file";
 }
 
-/** One part for the structure and one for each table, in the order of what they cost. */
+/** One part for the structure, one for each large table and one for all small ones, in the order of what they cost. */
 function partsOf(
   engine: Engine,
   path: string,
@@ -81,16 +81,24 @@ function partsOf(
     scope === "whole"
       ? lookWhole(engine, path, estimateCosts, { timeout })
       : lookApart(engine, path, { journalMode, scratch, withLog: scope === "logged" }, estimateCosts);
-  const rows = tables.reduce((sum, table) => sum + table.rows, 0);
-  const weighed: { part: CheckPart; cost: number }[] = [
-    { part: { kind: "structure" }, cost: rows },
-    ...tables.map(({ name, rows, indexes }) => ({
-      part: { kind: "tables" as const, names: [name] },
-      cost: rows * (1 + 2 * indexes),
-    })),
+  const weighed = tables.map((table) => ({ ...table, cost: table.rows * (1 + 2 * table.indexes) }));
+  const known = weighed.filter(({ cost }) => Number.isFinite(cost));
+  const all = known.reduce((sum, { cost }) => sum + cost, 0);
+  const [large, small] = [true, false].map((isLarge) => weighed.filter(({ cost }) => cost > all * SMALL === isLarge));
+  const parts: { part: CheckPart; cost: number }[] = [
+    { part: { kind: "structure" }, cost: known.reduce((sum, { rows }) => sum + rows, 0) },
+    ...(large ?? []).map(({ name, cost }) => ({ part: { kind: "tables" as const, names: [name] }, cost })),
   ];
-  return weighed.sort((a, b) => b.cost - a.cost).map(({ part }) => part);
+  if (small && small.length > 0) {
+    const cost = small.reduce((sum, each) => sum + each.cost, 0);
+    parts.push({ part: { kind: "tables", names: small.map(({ name }) => name) }, cost });
+  }
+  // Two of unknown cost are in no order: their difference is no number.
+  return parts.sort((a, b) => b.cost - a.cost || 0).map(({ part }) => part);
 }
+
+/** Tables that cost less than this share of all are checked together: each part costs the opening of the file. */
+const SMALL = 0.02;
 
 interface Table {
   readonly name: string;
@@ -120,7 +128,7 @@ function rowsOf(db: Connection, table: string): number {
     return typeof last === "number" ? Math.max(0, last) : 0;
   } catch {
     // WITHOUT ROWID, or damaged: the check will tell. Begun first, it holds up nothing.
-    return Number.MAX_SAFE_INTEGER;
+    return Number.POSITIVE_INFINITY;
   }
 }
 

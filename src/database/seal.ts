@@ -9,7 +9,7 @@
  * A quiet launch reads this file before SQLite is loaded: nothing heavy is imported here.
  */
 import { basename, relative } from "node:path";
-import { parse, stringify } from "smol-toml";
+import { stringify } from "smol-toml";
 import { type Places, temporaryIn } from "../places.ts";
 import { removeDurably, syncFile, writeAtomically } from "../platform/atomic-file.ts";
 import { currentBoot, isSameBoot } from "../platform/boot.ts";
@@ -252,17 +252,38 @@ function find(places: Places, first: string): { file: string; found: Record<stri
       // What cannot be read is not trusted; that it cannot be written will show when it is.
       return { file, found: null };
     }
-    try {
-      const found = parse(text) as Record<string, unknown>;
-      if (found.database === database) return { file, found };
-      if (typeof found.database === "string") continue;
-    } catch {
-      // Torn or edited.
-    }
+    const found = readRecord(text);
+    if (found?.database === database) return { file, found };
+    if (typeof found?.database === "string") continue;
     // It says nothing, and its place is taken by the next record.
     return { file, found: {} };
   }
   throw new Error(`${first} and all its numbers are taken`);
+}
+
+/**
+ * Reads what {@link writeRecord} wrote: TOML, but no more of it than is written here, since a parser of all of it
+ * takes a quiet launch longer than the rest of the launch. Null for anything else: torn, or edited by hand.
+ */
+function readRecord(text: string): Record<string, unknown> | null {
+  const record: Record<string, unknown> = {};
+  let table = record;
+  try {
+    for (const line of text.split("\n")) {
+      if (line === "" || line.startsWith("#")) continue;
+      const [, heading, key, value = ""] = /^(?:\[(\w+)\]|(\w+) = (.+))$/.exec(line) ?? [];
+      if (heading !== undefined) {
+        table = {};
+        record[heading] = table;
+      } else if (key !== undefined) {
+        // A basic string, a number and a truth value are written in TOML as in JSON; a time has no quotes.
+        table[key] = /^\d{4}-/.test(value) ? new Date(value) : (JSON.parse(value) as unknown);
+      } else return null;
+    }
+    return record;
+  } catch {
+    return null;
+  }
 }
 
 function toToml(places: Places, record: OpenedRecord | Seal): Record<string, unknown> {

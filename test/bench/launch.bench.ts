@@ -1,134 +1,169 @@
 /**
- * How long a launch takes: Holdfast beside the pipeline that one writes by hand (hand-written.ts), in one run, on
- * databases of several sizes. Each launch is a process of its own; the two take turns, and which of them goes
- * first changes with every round, so that noise hits both. A slow figure fails nothing: the exit status is 0.
+ * What a launch costs: Holdfast beside plainly opening the database, and beside the pipeline that one writes by hand
+ * (hand-written.ts), in one run, on databases of several sizes. Each launch is a process of its own; the sides take
+ * turns. A figure that misses its goal fails nothing: the exit status is 0.
  *
- *   npm run bench -- --sizes 10,100,1000 --runs 5 --dir /fast/disk --keep --json
+ *   npm run bench -- --sizes 10,100 --runs 5 --only 1,behind --dir /fast/disk --keep --json --svg cost.svg
  */
-import { execFile, execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { parseArgs, promisify } from "node:util";
-import { compare, KINDS, type Kind, type Launched, label, type Runs, render, SIDES, type Side } from "./comparison.ts";
-import { changeDatabase, makeDatabase } from "./make-database.ts";
-import type { Measured, Order } from "./one-launch.ts";
-import { watchLoop } from "./watch-loop.ts";
+import { parseArgs } from "node:util";
+import Sqlite from "better-sqlite3";
+import { runApart } from "./apart.ts";
+import { backupBehind } from "./backup-behind.ts";
+import { changedDatabase } from "./changed-database.ts";
+import { drawChart } from "./cost-chart.ts";
+import { linesOfCost } from "./cost-lines.ts";
+import { fullCheck } from "./full-check.ts";
+import type { DatabaseOrder } from "./one-database.ts";
+import { peakMemory } from "./peak-memory.ts";
+import { besidePipeline, besidePipelineWithLoading } from "./quiet-beside-pipeline.ts";
+import { importing, quietOpen } from "./quiet-open.ts";
+import type { Section } from "./section.ts";
+import { prepareSite, type Site } from "./site.ts";
+import { label, render } from "./tables.ts";
+import { wholeProcess } from "./whole-process.ts";
+
+/** In the order of their numbers. */
+const SECTIONS: readonly Section[] = [
+  quietOpen,
+  besidePipeline,
+  besidePipelineWithLoading,
+  wholeProcess,
+  importing,
+  fullCheck,
+  changedDatabase,
+  backupBehind,
+  peakMemory,
+];
 
 const { values: options } = parseArgs({
   options: {
     /** In megabytes. */
-    sizes: { type: "string", default: "10,100,1000" },
+    sizes: { type: "string", default: "1,10,100,1000,2000" },
     runs: { type: "string", default: "5" },
-    /** Where the databases are made; six times the largest must fit. */
+    /** Numbers or names of sections. */
+    only: { type: "string" },
+    /** Where the databases are made; eight times the largest must fit. */
     dir: { type: "string", default: join(tmpdir(), "holdfast-bench") },
     /** Leaves the databases there for the next run. */
     keep: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
+    /** Where to write the picture of cost against size; it needs sections 1 and 2. */
+    svg: { type: "string" },
     /** Another build of Holdfast, to be held against this one. */
     library: { type: "string", default: join(import.meta.dirname, "../../dist/index.js") },
   },
 });
-const sizes = options.sizes.split(",").map(positive);
+const sizes = [...new Set(options.sizes.split(",").map(positive))].sort((a, b) => a - b);
 const runs = positive(options.runs);
+const sections = options.only === undefined ? SECTIONS : options.only.split(",").map(sectionNamed);
+const library = pathToFileURL(resolve(options.library)).href;
 
-const MIGRATIONS = join(import.meta.dirname, "migrations");
-const VERSION = "1.0.0";
-
-/** From this size on, loading the modules is lost in the time of the launch: "preloaded" would only repeat "unchanged". */
-const LARGE = 500;
+/** The small database that is launched before, where a process has launched already. */
+const REHEARSAL_MEGABYTES = 1;
 
 function positive(text: string): number {
   const number = Number(text);
   if (Number.isInteger(number) && number > 0) return number;
-  console.error(`"${text}" is not a whole number above 0.`);
+  return refuse(`"${text}" is not a whole number above 0.`);
+}
+
+function sectionNamed(text: string): Section {
+  const found = SECTIONS.find(({ number, name }) => text === String(number) || text === name);
+  return (
+    found ?? refuse(`"${text}" is none of ${SECTIONS.map(({ number, name }) => `${number} (${name})`).join(", ")}.`)
+  );
+}
+
+function refuse(why: string): never {
+  console.error(why);
   process.exit(2);
 }
 
-async function measureSize(database: string, work: string, megabytes: number): Promise<Runs> {
-  const found = { unchanged: noRuns(), preloaded: noRuns(), changed: noRuns() };
-  for (const side of SIDES) prepare(join(work, side), database);
-  say(`${label(megabytes)}: the first launches migrate and back up, and are not counted`);
-  for (const side of SIDES) for (let time = 0; time < 2; time++) await launch(work, side, "unchanged");
-  for (let round = 0; round < runs; round++) {
-    say(`${label(megabytes)}: round ${round + 1} of ${runs}`);
-    const sides = round % 2 === 0 ? SIDES : SIDES.toReversed();
-    for (const kind of KINDS) {
-      if (kind === "preloaded" && megabytes >= LARGE) continue;
-      for (const side of sides) {
-        if (kind === "changed") changeDatabase(databaseIn(join(work, side)), round);
-        found[kind][side].push(await launch(work, side, kind));
-      }
-    }
-  }
-  return found;
-}
-
-function noRuns(): Record<Side, Launched[]> {
-  return { holdfast: [], "by-hand": [] };
-}
-
-function prepare(folder: string, database: string): void {
-  mkdirSync(join(folder, "data"), { recursive: true });
-  copyFileSync(database, databaseIn(folder));
-  const settings = `db-path = "data/library.sqlite"\ndb-migrations = ${JSON.stringify(MIGRATIONS)}\n`;
-  writeFileSync(join(folder, "settings.toml"), settings);
-}
-
-function databaseIn(folder: string): string {
-  return join(folder, "data", "library.sqlite");
-}
-
-async function launch(work: string, side: Side, kind: Kind): Promise<Launched> {
-  settleDisk();
-  const order: Order = {
-    side,
-    folder: join(work, side),
-    migrations: MIGRATIONS,
-    version: VERSION,
-    preloaded: kind === "preloaded",
-    library: pathToFileURL(resolve(options.library)).href,
-  };
-  const loop = watchLoop();
-  const { stdout } = await run(process.execPath, [join(import.meta.dirname, "one-launch.ts"), JSON.stringify(order)]);
-  loop.stop();
-  const measured = JSON.parse(stdout) as Measured;
-  const { begun, opened, backedUp } = measured;
-  return { ...measured, idleBehind: loop.longest(begun + opened, begun + backedUp) };
-}
-
-const run = promisify(execFile);
-
-/** What the launch before has written must not be written out during the next. */
-function settleDisk(): void {
-  if (process.platform !== "win32") execFileSync("sync");
-}
-
+/** With the time since the start, since a whole run takes half an hour. */
 function say(text: string): void {
-  console.error(text);
+  const seconds = Math.round(performance.now() / 1000);
+  console.error(`${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")} ${text}`);
+}
+
+async function makeSite(work: string, megabytes: number, rehearsal: Site["folders"] | null): Promise<Site> {
+  const there = readdirSync(folder);
+  const order: DatabaseOrder = { folder, megabytes };
+  const database = await runApart<string>("one-database.ts", order);
+  if (!options.keep) made.push(...readdirSync(folder).filter((each) => !there.includes(each)));
+  const folders = { holdfast: join(work, "holdfast"), "by-hand": join(work, "by-hand") };
+  const site: Site = { megabytes, library, folders, rehearsal: rehearsal ?? folders };
+  await prepareSite(database, site);
+  return site;
+}
+
+async function measureAll(work: string): Promise<void> {
+  const { folders: rehearsal } = await makeSite(join(work, "rehearsal"), REHEARSAL_MEGABYTES, null);
+  for (const { number, name } of sections.filter((section) => section.sizes(sizes).length === 0))
+    say(`${number} (${name}) is measured at none of these sizes.`);
+  for (const megabytes of sizes) {
+    const chosen = sections.filter((section) => section.sizes(sizes).includes(megabytes));
+    if (chosen.length === 0) continue;
+    say(`${label(megabytes)}: making the database, and launching it until it is quiet`);
+    const place = join(work, `${megabytes}mb`);
+    const site = await makeSite(place, megabytes, rehearsal);
+    for (const section of chosen) {
+      say(`${label(megabytes)}: ${section.number} (${section.name})`);
+      await section.measure(site, runs);
+    }
+    rmSync(place, { recursive: true });
+  }
+}
+
+/** What the figures hold for. */
+function conditions() {
+  const db = new Sqlite(":memory:");
+  const sqlite = db.prepare("SELECT sqlite_version()").pluck().get() as string;
+  db.close();
+  const processor = cpus()[0]?.model ?? "";
+  return { date: new Date().toISOString(), node: process.version, sqlite, cores: availableParallelism(), processor };
+}
+
+function asJson(): string {
+  const measured = sections.map(({ number, name, tables, measured }) => ({
+    number,
+    name,
+    tables: tables(),
+    measured: Object.fromEntries(measured),
+  }));
+  return JSON.stringify({ ...conditions(), runs, sections: measured }, null, 2);
+}
+
+function asText(): string {
+  const { date, node, sqlite, cores, processor } = conditions();
+  const tables = sections.flatMap(({ number, tables }) =>
+    tables().map((table) => render({ ...table, title: `${number}. ${table.title}` })),
+  );
+  return [
+    `${date.slice(0, 10)}, Node ${node}, SQLite ${sqlite}, ${cores} cores (${processor}).`,
+    "Medians; each launch is a process of its own, the sides take turns, and file caches are warm for all.",
+    "A ratio or a difference is the median over the rounds, each launch against the one beside it.",
+    ...tables.map((table) => `\n${table}`),
+  ].join("\n");
 }
 
 const folder = resolve(options.dir);
-const results = new Map<number, Runs>();
 const made: string[] = [];
 mkdirSync(folder, { recursive: true });
+const work = mkdtempSync(join(folder, "launch-"));
 try {
-  for (const megabytes of sizes) {
-    say(`${label(megabytes)}: making the database`);
-    const database = makeDatabase(folder, megabytes);
-    made.push(database);
-    const work = mkdtempSync(join(folder, `launch-${megabytes}mb-`));
-    made.push(work);
-    results.set(megabytes, await measureSize(database, work, megabytes));
-    rmSync(work, { recursive: true });
-  }
+  await measureAll(work);
 } finally {
-  for (const each of made)
-    if (!options.keep || !each.endsWith(".sqlite")) rmSync(each, { recursive: true, force: true });
+  for (const each of [work, ...made.map((name) => join(folder, name))]) rmSync(each, { recursive: true, force: true });
   if (readdirSync(folder).length === 0) rmdirSync(folder);
 }
-const comparison = compare(results, runs, new Date());
-console.log(
-  options.json ? JSON.stringify({ ...comparison, results: Object.fromEntries(results) }, null, 2) : render(comparison),
-);
+
+console.log(options.json ? asJson() : asText());
+if (options.svg !== undefined) {
+  const lines = linesOfCost();
+  if (lines.length > 0) writeFileSync(options.svg, drawChart("Time to an open database, by its size", lines));
+  else console.error("There is no picture without sections 1 and 2.");
+}

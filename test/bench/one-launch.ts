@@ -1,105 +1,187 @@
 /**
- * One launch in a process of its own, as `launch.bench.ts` orders it on the command line. Prints what it measured as
- * JSON: the clock runs from before the first module is loaded, or, for `preloaded`, from when all are there.
+ * One launch in a process of its own: by Holdfast, by the hand-written pipeline, or by plainly opening the database.
+ * Prints what it measured as JSON.
  */
+import { createRequire } from "node:module";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type Sqlite from "better-sqlite3";
 import type * as Holdfast from "../../src/index.ts";
-import { backUp, loadPackages, openChecked } from "./hand-written.ts";
-import { clock, type LoopWatch, watchLoop } from "./watch-loop.ts";
+import { backUp, loadPackages, openChecked, type Pipeline } from "./hand-written.ts";
+import { highWater } from "./high-water.ts";
+import { clock, watchLoop } from "./watch-loop.ts";
 
-export interface Order {
-  readonly side: "holdfast" | "by-hand";
+export type Side = "holdfast" | "by-hand" | "plain";
+
+/**
+ * What there is when the clock starts. `nothing`: loading the modules is part of the time. `loaded`: modules and
+ * SQLite are there, and none of their code has run. `rehearsed`: it has run, for the launch of another database.
+ */
+export type Start = "nothing" | "loaded" | "rehearsed";
+
+export interface LaunchOrder {
+  readonly side: Side;
   /** Holds the database as `data/library.sqlite`; what the side writes goes beside it. */
   readonly folder: string;
+  /** Such a folder with a small database, to rehearse with. */
+  readonly rehearsal: string;
+  readonly start: Start;
+  /** Holdfast's settings, a file in the folder. */
+  readonly settings: string;
   readonly migrations: string;
   readonly version: string;
-  readonly preloaded: boolean;
+  /** Whether to watch the event loop while the backup runs; the watch takes memory and a little time itself. */
+  readonly watch: boolean;
   /** URL of the built library. */
   readonly library: string;
 }
 
 /** Milliseconds. */
-export interface Measured {
+export interface Launched {
   /** On the clock that all processes share. */
   readonly begun: number;
   /** From the call. For `by-hand`: where its backup is left for later, as Holdfast's is. */
   readonly opened: number;
   readonly backedUp: number;
-  /** The longest blocks of the event loop until the database was open, and while the backup ran. */
-  readonly blockedBefore: number;
-  readonly blockedBehind: number;
-  /** Holdfast only: what became of the backup, and the milliseconds of each action. */
-  readonly backup?: string;
-  readonly actions?: Readonly<Record<string, number>>;
-  readonly node: string;
+  /** The longest block of the event loop while the backup ran; null where nobody watched. */
+  readonly blocked: number | null;
+  /** In bytes, until the database was closed. */
+  readonly memory: number;
+  /** Holdfast only: what it did before the database was open, and what became of the backup. */
+  readonly actions: readonly string[];
+  readonly checkMs: number | null;
+  readonly backup: string | null;
   readonly sqlite: string;
 }
 
-async function launchWithHoldfast(order: Order): Promise<Measured> {
-  const load = async () => (await import(order.library)) as typeof Holdfast;
-  if (order.preloaded) {
+interface Steps<Loaded> {
+  load(): Promise<Loaded>;
+  /** SQLite itself is loaded with the first connection. */
+  loadEngine(): Promise<void>;
+  open(loaded: Loaded, folder: string): Promise<Opened>;
+}
+
+interface Opened {
+  readonly db: Holdfast.Connection;
+  readonly told: Pick<Launched, "actions" | "checkMs">;
+  /** Returns what became of the backup. */
+  backUp(): Promise<string | null>;
+  close(): Promise<void>;
+}
+
+const NOTHING_TOLD = { actions: [], checkMs: null };
+
+async function openInMemory(packageName: string): Promise<void> {
+  const { default: Engine } = (await import(packageName)) as { default: typeof Sqlite };
+  new Engine(":memory:").close();
+}
+
+function withHoldfast({ library, settings, version }: LaunchOrder): Steps<typeof Holdfast> {
+  return {
+    load: async () => (await import(library)) as typeof Holdfast,
+    // Its own copy, should this be another build of it.
+    loadEngine: () => openInMemory(pathToFileURL(createRequire(library).resolve("better-sqlite3")).href),
+    async open({ guard }, folder) {
+      const guarded = await guard(join(folder, settings), { appVersion: version });
+      const { report } = guarded;
+      const check = report.actions.find(({ action }) => action === "check");
+      return {
+        db: guarded.db,
+        told: { actions: report.actions.map(({ action }) => action), checkMs: check?.ms ?? null },
+        backUp: async () => (await guarded.backup).result,
+        close: () => guarded.close(),
+      };
+    },
+  };
+}
+
+function byHand({ migrations, version }: LaunchOrder): Steps<Awaited<ReturnType<typeof loadPackages>>> {
+  return {
+    load: loadPackages,
+    loadEngine: () => openInMemory("better-sqlite3"),
+    async open(packages, folder) {
+      const data = join(folder, "data");
+      const database = join(data, "library.sqlite");
+      const pipeline: Pipeline = { database, backups: join(data, "backups"), migrations, version };
+      const db = await openChecked(packages, pipeline);
+      return {
+        db,
+        told: NOTHING_TOLD,
+        async backUp() {
+          await backUp(packages, db, pipeline);
+          return null;
+        },
+        async close() {
+          db.close();
+        },
+      };
+    },
+  };
+}
+
+function plainly(): Steps<typeof Sqlite> {
+  return {
+    load: async () => (await import("better-sqlite3")).default,
+    loadEngine: () => openInMemory("better-sqlite3"),
+    async open(Engine, folder) {
+      const db = new Engine(join(folder, "data", "library.sqlite"));
+      // SQLite opens lazily: without a query it would not have looked at the file yet.
+      db.prepare("SELECT count(*) FROM sqlite_schema").get();
+      return {
+        db,
+        told: NOTHING_TOLD,
+        backUp: async () => null,
+        async close() {
+          db.close();
+        },
+      };
+    },
+  };
+}
+
+async function launch<Loaded>(
+  { load, loadEngine, open }: Steps<Loaded>,
+  { folder, rehearsal, start, watch }: LaunchOrder,
+): Promise<Launched> {
+  if (start !== "nothing") {
     await load();
     await loadEngine();
   }
-  const loop = watchLoop();
-  const begun = clock();
-  const { guard } = await load();
-  const library = await guard(join(order.folder, "settings.toml"), { appVersion: order.version });
-  const opened = clock();
-  const { result } = await library.backup;
-  const times = timesOf(loop, begun, opened);
-  const actions = Object.fromEntries(library.report.actions.map(({ action, ms }) => [action, ms ?? 0]));
-  const measured = { ...times, ...versions(library.db), backup: result, actions };
-  await library.close();
-  return measured;
-}
-
-async function launchByHand(order: Order): Promise<Measured> {
-  const data = join(order.folder, "data");
-  const pipeline = {
-    database: join(data, "library.sqlite"),
-    backups: join(data, "backups"),
-    migrations: order.migrations,
-    version: order.version,
-  };
-  if (order.preloaded) {
-    await loadPackages();
-    await loadEngine();
+  if (start === "rehearsed") {
+    const other = await open(await load(), rehearsal);
+    await other.backUp();
+    await other.close();
   }
-  const loop = watchLoop();
+  const loop = watch ? watchLoop() : null;
   const begun = clock();
-  const packages = await loadPackages();
-  const db = await openChecked(packages, pipeline);
+  const { db, told, ...later } = await open(await load(), folder);
   const opened = clock();
-  await backUp(packages, db, pipeline);
-  const measured = { ...timesOf(loop, begun, opened), ...versions(db) };
-  db.close();
-  return measured;
-}
-
-/** To be called when the backup is in place. */
-function timesOf(loop: LoopWatch, begun: number, opened: number): Omit<Measured, "node" | "sqlite"> {
+  const backup = await later.backUp();
   const backedUp = clock();
-  loop.stop();
+  loop?.stop();
+  const sqlite = db.prepare("SELECT sqlite_version()").pluck().get() as string;
+  await later.close();
   return {
     begun,
     opened: opened - begun,
     backedUp: backedUp - begun,
-    blockedBefore: loop.longest(begun, opened),
-    blockedBehind: loop.longest(opened, backedUp),
+    blocked: loop?.longest(opened, backedUp) ?? null,
+    memory: highWater(),
+    ...told,
+    backup,
+    sqlite,
   };
 }
 
-/** The package alone does not load SQLite: its first connection does. */
-async function loadEngine(): Promise<void> {
-  const { default: Sqlite } = await import("better-sqlite3");
-  new Sqlite(":memory:").close();
+function launchFor(order: LaunchOrder): Promise<Launched> {
+  switch (order.side) {
+    case "holdfast":
+      return launch(withHoldfast(order), order);
+    case "by-hand":
+      return launch(byHand(order), order);
+    case "plain":
+      return launch(plainly(), order);
+  }
 }
 
-function versions(db: Holdfast.Connection): { node: string; sqlite: string } {
-  return { node: process.version, sqlite: db.prepare("SELECT sqlite_version()").pluck().get() as string };
-}
-
-const order = JSON.parse(process.argv[2] ?? "") as Order;
-const measured = await (order.side === "holdfast" ? launchWithHoldfast(order) : launchByHand(order));
-process.stdout.write(JSON.stringify(measured));
+process.stdout.write(JSON.stringify(await launchFor(JSON.parse(process.argv[2] ?? "") as LaunchOrder)));

@@ -178,9 +178,10 @@ describe("a large file with", () => {
     });
     expect(told.map(({ done }) => done)).toEqual(told.map((_, place) => place + 1));
     expect(told.at(-1)).toMatchObject({ done: told.length, total: told.length });
-    expect(told.map(({ what }) => what)).toEqual(
-      expect.arrayContaining(["books", "authors", "pairs", `odd ' " name`, "the structure of the file"]),
-    );
+    const names = told.map(({ what }) => what).join(", ");
+    for (const name of ["books", "authors", "pairs", `odd ' " name`, "the structure of the file"]) {
+      expect(names).toContain(name);
+    }
   });
 
   test("rows without a parent tells so where that was asked for", async () => {

@@ -1,10 +1,13 @@
 /**
- * The published code. Each file that is loaded adds to the time of a launch, so what every launch needs stands in
+ * Builds the published code; `tsc` adds the types. Each file that is loaded adds to the time of a launch, so what every launch needs stands in
  * one, with the parser of the settings; what only some launches need is loaded when they need it.
  */
-import { defineConfig } from "rolldown";
+import { rmSync } from "node:fs";
+import { build } from "rolldown";
 
-export default defineConfig({
+rmSync("dist", { recursive: true, force: true });
+
+await build({
   input: {
     index: "src/index.ts",
     worker: "src/worker.ts",
@@ -12,7 +15,6 @@ export default defineConfig({
     "sample/main": "src/sample/main.ts",
   },
   platform: "node",
-  logLevel: "warn",
   external: (id) => /^[^./]/.test(id) && id !== "smol-toml",
   transform: { target: "node22.15" },
   output: {
