@@ -111,11 +111,11 @@ export async function startSession(opened: Opened, onEvent: (event: ProgressEven
       await child?.stop();
     }
     await backup;
-    const content = await describeForSeal();
+    const content = describeForSeal();
     db.close();
     await opened.afterClose();
     try {
-      if (lock && isLast(lock)) await concludeAlone(content);
+      if (lock && (content || abandoned) && isLast(lock)) await concludeAlone(content);
     } catch {
       // Without a seal the next launch looks more closely, which is no reason to fail here.
     } finally {
@@ -135,14 +135,14 @@ export async function startSession(opened: Opened, onEvent: (event: ProgressEven
     const untouched = sameIdentity(now, opened.file);
     await writeSeal(places, {
       ...content,
-      checkedAt: checked === "sound" ? new Date().toISOString() : content.checkedAt,
+      checkedAt: checked === "sound" && "places" in behind ? behind.now : content.checkedAt,
       backedUp: entry ? sameIdentity(now, entry.source) : untouched && content.backedUp,
       scrubDue: outcome ? (scrubDue ?? null) : content.scrubDue,
     });
   }
 
   /** The stamp and the layout are what the launch left, unless somebody wrote over them. */
-  async function describeForSeal(): Promise<SealContent | null> {
+  function describeForSeal(): SealContent | null {
     const { seal } = opened;
     if (!seal || outcome?.suspect) return null;
     if (!db.open) return seal;

@@ -2,7 +2,7 @@
  * Everything that a launch leaves for later, in a child process beside the running application: backups are read
  * again against their checksums, the database is backed up where its content changed, and checked where that is due.
  */
-import { setPriority } from "node:os";
+import { availableParallelism, setPriority } from "node:os";
 import { join } from "node:path";
 import { checkFully, type Tools } from "../database/check.ts";
 import { observeFiles } from "../database/files.ts";
@@ -61,7 +61,9 @@ export async function workBehind(
   onProgress: (progress: Progress) => void,
 ): Promise<BehindOutcome> {
   const { workerLock, database } = order.places;
-  tools.crew.size = Math.max(1, tools.crew.size >> 1);
+  // Threads that a check in the way of the launch has left have its priority, and new ones inherit this one's.
+  await tools.crew.dismiss();
+  tools.crew.size = Math.max(1, availableParallelism() >> 1);
   try {
     setPriority(NICENESS);
   } catch {

@@ -4,7 +4,8 @@
  * In WAL mode one read transaction is held for the whole copy: writers go on beside it, and none of them can
  * make the copy start over. In a rollback-journal mode a held read lock would block the application's
  * commits, so the copy goes in short steps that let go in between; another connection's commit makes SQLite
- * start over (https://sqlite.org/c3ref/backup_finish.html), which is tried a bounded number of times.
+ * start over (https://sqlite.org/c3ref/backup_finish.html). Where that happens again and again the steps grow, as
+ * far as a commit can wait for one, and the number of tries is bounded.
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { HoldfastError } from "../errors.ts";
@@ -27,6 +28,10 @@ export interface Snapshot {
 const PAGES_A_STEP = 2048;
 const PAGES_A_SHORT_STEP = 128;
 const RESTARTS = 100;
+/** For so long a commit waits at most, in milliseconds: less than any application's busy timeout. */
+const LONGEST_STEP_MS = 500;
+/** A burst of commits leaves the steps short; after 100 restarts they are 2000 times as long. */
+const GROWTH = 1.08;
 /** A pause after each step that got nowhere; this is a process of its own, which may sleep. */
 const STALL_MS = 25;
 const idle = new Int32Array(new SharedArrayBuffer(4));
@@ -68,18 +73,23 @@ async function copyHeld(db: Connection, to: string, options: CopyOptions): Promi
 async function copyInSteps(db: Connection, from: string, to: string, options: CopyOptions): Promise<void> {
   let last = Number.POSITIVE_INFINITY;
   let restarts = 0;
+  let pages = PAGES_A_SHORT_STEP;
   for (let attempt = 1; ; attempt++) {
+    let begun = performance.now();
     try {
       await db.backup(to, {
         progress({ totalPages, remainingPages }) {
+          const held = performance.now() - begun;
           if (remainingPages >= last) {
             restarts++;
+            if (held < LONGEST_STEP_MS / 2) pages = Math.ceil(pages * GROWTH);
             Atomics.wait(idle, 0, 0, STALL_MS);
           }
           last = remainingPages;
           if (restarts > RESTARTS) throw starved(from);
           options.onPages?.(totalPages - remainingPages, totalPages);
-          return PAGES_A_SHORT_STEP;
+          begun = performance.now();
+          return pages;
         },
       });
       return;

@@ -88,7 +88,7 @@ export function foreseeQuietly(beginning: Beginning): LaunchReport | null {
 function findQuiet({ source, options }: Beginning): { readonly places: Places; readonly found: FoundSeal } | null {
   const appVersion = options.appVersion ?? settingOf(source, "db-app-version");
   const always = settingOf(source, "db-integrity-check") === "full";
-  if (typeof appVersion !== "string" || always) return null;
+  if (typeof appVersion !== "string" || always || options.signal?.aborted) return null;
   const places = placesOfSource(source);
   const found = places && findSeal(places);
   if (!found) return null;

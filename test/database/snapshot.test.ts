@@ -7,7 +7,6 @@ import { observeFiles } from "../../src/database/files.ts";
 import { type Engine, loadEngine } from "../../src/database/open.ts";
 import { contentDigestOf, headerOf, sha256Of } from "../../src/database/read-raw.ts";
 import { copySnapshot } from "../../src/database/snapshot.ts";
-import { HoldfastError } from "../../src/errors.ts";
 import { layAmounts, readAmounts, startMover } from "../fixtures/mover.ts";
 import { scratchFolder } from "../fixtures/scratch-folder.ts";
 
@@ -159,31 +158,26 @@ describe("another connection writes meanwhile, in a rollback mode", () => {
     expect(readAmounts(path)).toEqual({ moved: commits, sum: SUM, integrity: "ok" });
   });
 
-  const starves = async (writesAt: (step: number) => boolean): Promise<HoldfastError> => {
-    const { path, copy } = amounts("delete");
-    const { move } = connect(path);
-    let steps = 0;
-    const copying = copySnapshot(hasty(), path, copy, {
-      exclusive: false,
-      onPages: () => {
-        if (++steps > ENDLESS) throw new Error("it goes on for ever");
-        if (writesAt(steps)) move();
-      },
-    });
-    return await copying.then(
-      () => Promise.reject(new Error("it was copied")),
-      (error: unknown) => (error instanceof HoldfastError ? error : Promise.reject(error)),
-    );
-  };
-
   test.each<[string, (step: number) => boolean]>([
     ["every few steps", (step) => step % 3 === 0],
     ["after each step", () => true],
-  ])("one that writes %s: given up after a bounded number of tries", async (_, writesAt) => {
-    const error = await starves(writesAt);
-    expect(error.code).toBe("BACKUP_FAILED");
-    expect(error.message).toMatch(/library\.sqlite was written so often that no consistent copy could be taken\.$/);
-    expect(error.hint).toContain("journal_mode=WAL");
+  ])("one that writes %s: the steps grow until the copy is done", async (_, writesAt) => {
+    const { path, copy } = amounts("delete");
+    const { move } = connect(path);
+    let steps = 0;
+    let moved = 0;
+    await copySnapshot(hasty(), path, copy, {
+      exclusive: false,
+      onPages: () => {
+        if (++steps > ENDLESS) throw new Error("it goes on for ever");
+        if (!writesAt(steps)) return;
+        move();
+        moved++;
+      },
+    });
+    const found = readAmounts(copy);
+    expect(found).toMatchObject({ sum: SUM, integrity: "ok" });
+    expect(found.moved).toBeGreaterThan(moved - 3);
   });
 
   test("one that locks the database and never lets go: given up as well", async () => {

@@ -4,7 +4,7 @@ import { copyFileSync, existsSync, readFileSync, renameSync, statSync, utimesSyn
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, onTestFinished, test } from "vitest";
-import type { Guarded, LaunchReport, ProgressEvent } from "../../src/index.ts";
+import { type Guarded, guard, type LaunchReport, type ProgressEvent } from "../../src/index.ts";
 import { AppProcess } from "../fixtures/app-process.ts";
 import { query, Workspace } from "../fixtures/workspace.ts";
 
@@ -72,6 +72,20 @@ describe("a clean close", () => {
     await library.close();
     expect(existsSync(seal(app))).toBe(false);
   });
+});
+
+test("two databases that share a backup folder and a stem have a seal each", async () => {
+  const app = new Workspace().release(1);
+  const other = { path: join(app.folder, "library.db"), migrations: app.migrations };
+  for (let launch = 0; launch < 3; launch++) {
+    const reports: LaunchReport[] = [await app.launch("1.0.0")];
+    const library = await guard(other, { appVersion: "1.0.0" });
+    await library.backup;
+    await library.close();
+    reports.push(library.report);
+    if (launch === 2) expect(reports.map(names)).toEqual([[], []]);
+  }
+  expect(existsSync(seal(app).replace(".toml", "-2.toml"))).toBe(true);
 });
 
 describe("a sealed database", () => {

@@ -1,0 +1,46 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { Crew } from "../../src/platform/crew.ts";
+import { scratchFolder } from "../fixtures/scratch-folder.ts";
+import { hashOf } from "../fixtures/workspace.ts";
+
+function crew(size: number): Crew {
+  const made = new Crew(new URL("../../src/worker.ts", import.meta.url), []);
+  made.size = size;
+  onTestFinished(() => made.dismiss());
+  return made;
+}
+
+function files(count: number): string[] {
+  const folder = scratchFolder();
+  return Array.from({ length: count }, (_, n) => {
+    const file = join(folder, `file-${n}`);
+    writeFileSync(file, `content ${n}`);
+    return file;
+  });
+}
+
+test("more work than threads is done all the same, and each gets its own result", async () => {
+  const threads = crew(2);
+  const paths = files(7);
+  expect(await Promise.all(paths.map((path) => threads.run("sha256", { path })))).toEqual(paths.map(hashOf));
+});
+
+test("what fails in a thread is thrown as what it was, and the thread works on", async () => {
+  const threads = crew(1);
+  const [path = ""] = files(1);
+  await expect(threads.run("sha256", { path: `${path}-gone` })).rejects.toMatchObject({ code: "IO_FAILED" });
+  await expect(threads.run("no such job", {})).rejects.toThrow('there is no job "no such job"');
+  expect(await threads.run("sha256", { path })).toBe(hashOf(path));
+});
+
+test("a crew that was dismissed fails what was at hand, and can be called again", async () => {
+  const threads = crew(1);
+  const [path = ""] = files(1);
+  const cut = threads.run("sha256", { path });
+  cut.catch(() => {});
+  await threads.dismiss();
+  await expect(cut).rejects.toThrow("ended before its work was done");
+  expect(await threads.run("sha256", { path })).toBe(hashOf(path));
+});
