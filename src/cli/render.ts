@@ -48,6 +48,9 @@ export function renderLaunch(report: LaunchReport): string {
   return `${headline}\n\n${layOut([
     { label: "found", format: "bold", lines: wrap(describeFound(found)) },
     ...describeActions(actions, dirname(database), planned),
+    ...(outcome === "opened" && actions.length === 0
+      ? [{ label: "did", lines: ["nothing: nothing had to be done"] }]
+      : []),
     ...(actions.some(({ certain }) => certain === false)
       ? [{ label: "?", format: "cyan" as const, lines: ["not certain: only doing it can tell"] }]
       : []),

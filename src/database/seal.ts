@@ -11,14 +11,14 @@
 import { basename, relative } from "node:path";
 import { stringify } from "smol-toml";
 import { type Places, temporaryIn } from "../places.ts";
-import { removeDurably, syncFile, writeAtomically } from "../platform/atomic-file.ts";
+import { removeDurably, syncFile, syncFolder, writeAtomically } from "../platform/atomic-file.ts";
 import { currentBoot, isSameBoot } from "../platform/boot.ts";
 import { fs } from "../platform/builtins.ts";
 import { canTellLaterWrites, passTick } from "../platform/clock-tick.ts";
 import { proofOfFolder } from "../platform/folder-proof.ts";
 import { isAbsent, livingSidecars, observeFiles } from "./files.ts";
 
-const { readFileSync, renameSync, statSync, truncateSync } = fs;
+const { existsSync, readFileSync, renameSync, statSync, truncateSync } = fs;
 
 /**
  * What tells an untouched file by `stat` alone. Strings of nanoseconds, since numbers would lose digits. No device
@@ -154,9 +154,13 @@ export function breakSeal(places: Places, { seal, file }: FoundSeal): void {
   const to = find(places, places.opened).file;
   const boot = currentBoot();
   // A rename would leave the record of an earlier run, and a launch after a kill would check for nothing.
-  if (!isSameBoot(seal.boot, boot)) writeRecord(places, to, toToml(places, { ...seal, boot }));
-  else renameSync(file, to);
-  removeDurably(file);
+  if (!isSameBoot(seal.boot, boot)) {
+    writeRecord(places, to, toToml(places, { ...seal, boot }));
+    removeDurably(file);
+  } else {
+    renameSync(file, to);
+    syncFolder(places.backups);
+  }
 }
 
 /** Records that an application has the database open, in place of any seal. */
@@ -245,13 +249,8 @@ function find(places: Places, first: string): { file: string; found: Record<stri
   const database = relative(places.backups, places.database);
   for (let n = 1; n < MOST_SHARING; n++) {
     const file = n === 1 ? first : first.replace(/\.toml$/, `-${n}.toml`);
-    let text: string;
-    try {
-      text = readFileSync(file, "utf8");
-    } catch {
-      // What cannot be read is not trusted; that it cannot be written will show when it is.
-      return { file, found: null };
-    }
+    const text = readIfThere(file);
+    if (text === null) return { file, found: null };
     const found = readRecord(text);
     if (found?.database === database) return { file, found };
     if (typeof found?.database === "string") continue;
@@ -259,6 +258,17 @@ function find(places: Places, first: string): { file: string; found: Record<stri
     return { file, found: {} };
   }
   throw new Error(`${first} and all its numbers are taken`);
+}
+
+/** What cannot be read is not trusted; that it cannot be written either will show when it is. */
+function readIfThere(file: string): string | null {
+  // Asked first, since an error that is thrown takes longer than the call.
+  if (!existsSync(file)) return null;
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return null;
+  }
 }
 
 /**

@@ -6,7 +6,7 @@ import { openInMemory } from "../database/look.ts";
 import { proofOfMigrations } from "../database/migration-files.ts";
 import { findMigrations } from "../database/migrations.ts";
 import { type Connection, loadEngine } from "../database/open.ts";
-import { isUntouched, proofOf, readSeal, recordOpened, renewSeal } from "../database/seal.ts";
+import { isUntouched, proofOf, readSeal, recordOpened, removeSeal, renewSeal } from "../database/seal.ts";
 import { unfinishedSwap } from "../database/swap.ts";
 import { HoldfastError, messageOf, named, toHoldfastError } from "../errors.ts";
 import type { GuardOptions } from "../guard-options.ts";
@@ -127,6 +127,12 @@ function note(context: Context, facts: Facts): void {
     createPrivateFolder(places.backups);
     recordOpened(places, { databaseId, file, checkedAt, suspect: null });
   } catch (error) {
+    try {
+      // On a full disk, or in a folder that may not be written, a seal must not outlive what it sealed all the same.
+      removeSeal(places);
+    } catch {
+      // What it says of the file will not hold once that is written.
+    }
     context.warnings.push(
       `It could not be noted in ${places.backups} that the database is open, so the next launch checks all of it: ${messageOf(error)}`,
     );

@@ -10,7 +10,7 @@ import { HoldfastError, hasCode, isCorruption, toHoldfastError } from "../errors
 import { createPrivateFile } from "./atomic-file.ts";
 import { fs } from "./builtins.ts";
 
-const { chmodSync, statSync } = fs;
+const { chmodSync, existsSync, statSync } = fs;
 
 const POLL_MS = 20;
 
@@ -109,6 +109,7 @@ export class FileLock {
 }
 
 function makeLockFile(path: string, like: string | undefined): void {
+  if (existsSync(path)) return;
   const model = like === undefined ? undefined : statSync(like, { throwIfNoEntry: false });
   try {
     createPrivateFile(path);
