@@ -131,7 +131,7 @@ export async function takeAfter(
     // Written back while it is checked: the file does not change any more.
     const [sha256, found] = await Promise.all([
       tools.crew.run<string>("sha256", { path: temporary }),
-      requireSound(tools, temporary, places),
+      requireSound(tools, temporary, order),
     ]);
     syncFile(temporary);
     const entry = await withIndexLock(engine.openPlain, places, () => publish(order, temporary, row, sha256, source));
@@ -241,12 +241,13 @@ function describeCopy(engine: Engine, copy: string, row: BackupRow): void {
 }
 
 /** @returns what is amiss with the application's data, which is no damage */
-async function requireSound(tools: Tools, copy: string, places: Places): Promise<readonly string[]> {
-  const { database, backups } = places;
+async function requireSound(tools: Tools, copy: string, order: BackupOrder): Promise<readonly string[]> {
+  const { database, backups } = order.places;
   const { verdict } = await checkFully(tools, copy, {
     scope: "alone",
-    scratch: temporaryIn(backups, places, "look"),
-    what: "pages-and-keys",
+    scratch: temporaryIn(backups, order.places, "look"),
+    // Rows without a parent are no reason to keep a launch waiting.
+    what: order.exclusive ? "pages" : "pages-and-keys",
   });
   if (verdict.kind === "sound") return verdict.warnings;
   const problem = verdict.kind === "corrupt" ? verdict.problems[0] : verdict.reason;

@@ -4,7 +4,11 @@
  */
 import type { BinaryLike, Hash } from "node:crypto";
 
-export const fs: typeof import("node:fs") = process.getBuiltinModule("node:fs");
+/** Empty where Node is too old to have the call: checkRuntime says so before any of them is used. */
+export const fs: typeof import("node:fs") =
+  typeof process.getBuiltinModule === "function"
+    ? process.getBuiltinModule("node:fs")
+    : ({} as typeof import("node:fs"));
 
 export function createSha256(): Hash {
   return process.getBuiltinModule("node:crypto").createHash("sha256");
