@@ -108,8 +108,10 @@ async function runWithUmzug(
       up: async () => {
         order.stop();
         order.onStep(migration.name, position, pending.length);
+        // Marked, so that it can be found out afterwards which one is to blame; one look at all rows is dear enough.
+        if (together && position > 0) db.exec(`SAVEPOINT ${markBefore(position)}`);
         await runOne(db, migration, together);
-        faults.lookAfter(migration.name);
+        if (!together) faults.lookAfter(migration.name);
       },
     })),
     storage: {
@@ -138,9 +140,35 @@ async function runWithUmzug(
     order.stop();
     throw failure(order, pending[applied.length]?.name ?? "", causeOf(error));
   }
-  const fault = faults.stillThere();
+  const fault = together ? blame(db, pending, faults) : faults.stillThere();
   if (fault) throw failure(order, fault.migration, new Error(fault.why));
   return applied;
+}
+
+function markBefore(position: number): string {
+  return `_holdfast_before_${position}`;
+}
+
+/** The fault that is there after all of them, and the first migration that it was there after. */
+function blame(
+  db: Connection,
+  pending: readonly Migration[],
+  faults: ForeignKeyFaults,
+): { migration: string; why: string } | null {
+  const last = pending.at(-1)?.name ?? "";
+  faults.lookAfter(last);
+  const fault = faults.stillThere();
+  if (!fault) return null;
+  // The transaction is rolled back in any case; on the way there each state can be looked at once more.
+  let culprit = last;
+  for (let position = pending.length - 1; position > 0; position--) {
+    db.exec(`ROLLBACK TO ${markBefore(position)}`);
+    const before = pending[position - 1]?.name ?? "";
+    faults.lookAfter(before);
+    if (faults.stillThere()?.why !== fault.why) break;
+    culprit = before;
+  }
+  return { migration: culprit, why: fault.why };
 }
 
 async function runOne(db: Connection, migration: Migration, together: boolean): Promise<void> {
