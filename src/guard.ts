@@ -7,7 +7,7 @@ import type { FullBeginning } from "./launch/full.ts";
 import { type Beginning, foreseeQuietly, launchQuietly } from "./launch/quiet.ts";
 import type { LaunchReport, ProgressEvent } from "./report.ts";
 import { type Guarded, startSession } from "./session.ts";
-import { readSettings, type SettingsInput } from "./settings-source.ts";
+import type { SettingsInput } from "./settings-glance.ts";
 import { startWorker } from "./start-worker.ts";
 
 /**
@@ -34,7 +34,7 @@ export async function guard(settings: string | SettingsInput, options: GuardOpti
 export async function plan(settings: string | SettingsInput, options: GuardOptions = {}): Promise<LaunchReport> {
   const beginning = begin(settings, options);
   const report =
-    foreseeQuietly(beginning) ?? (await fully(beginning, (full, complete) => full.foreseeLaunch(complete)));
+    (await foreseeQuietly(beginning)) ?? (await fully(beginning, (full, complete) => full.foreseeLaunch(complete)));
   tellLogger(options.logger, report);
   return report;
 }
@@ -49,7 +49,7 @@ function begin(settings: string | SettingsInput, options: GuardOptions): Beginni
       // A progress bar must not be able to stop a launch.
     }
   };
-  return { source: readSettings(settings), options, begun, onEvent, startChild: () => startWorker(options) };
+  return { settings, options, begun, onEvent, startChild: () => startWorker(options) };
 }
 
 /** The child starts while the code of the full launch is loaded, which takes about as long. */

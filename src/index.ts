@@ -15,7 +15,7 @@ export type {
   ProgressEvent,
 } from "./report.ts";
 export type { CloseOptions, Guarded } from "./session.ts";
-export type { SettingsInput } from "./settings-source.ts";
+export type { SettingsInput } from "./settings-glance.ts";
 export type { WorkerOptions } from "./start-worker.ts";
 export {
   type BackupStatus,

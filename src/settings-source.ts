@@ -1,33 +1,14 @@
 /**
  * The settings as they are written: `db-` keys out of the application's TOML file, or the same in camelCase as an
- * object. Whether they mean anything is judged in settings.ts; a quiet launch only asks whether they are still the
- * same, and needs no schema for it.
+ * object. Whether they mean anything is judged in settings.ts.
  */
 import { dirname, resolve } from "node:path";
 import { parse, TomlError } from "smol-toml";
 import { HoldfastError, hasCode, messageOf } from "./errors.ts";
 import { fs } from "./platform/builtins.ts";
+import { canonicalText, proofOfSettingsFile, type SettingsInput, show } from "./settings-glance.ts";
 
 const { readFileSync, statSync } = fs;
-
-/** The settings as code passes them; each is documented in the README. Durations read `"10s"`, `"7d"`. */
-export interface SettingsInput {
-  readonly path: string;
-  readonly migrations?: string | false;
-  readonly appVersion?: string;
-  readonly backupRetention?: number;
-  readonly backupDir?: string;
-  readonly backupMode?: "background" | "blocking";
-  readonly backupMinInterval?: string;
-  readonly integrityCheck?: "auto" | "full";
-  readonly integrityInterval?: string;
-  readonly scrubInterval?: string;
-  readonly onCorruption?: "restore" | "refuse";
-  readonly onMissing?: "restore" | "create" | "refuse";
-  readonly onDowngrade?: "restore" | "refuse";
-  readonly quarantineRetention?: number;
-  readonly lockTimeout?: string;
-}
 
 export interface SettingsSource {
   /** Where they came from, for messages. */
@@ -37,6 +18,8 @@ export interface SettingsSource {
   readonly inFile: boolean;
   /** As written: `db-backup-retention` in a file, `backupRetention` in an object. */
   readonly values: Readonly<Record<string, unknown>>;
+  /** See {@link Glance}. */
+  readonly proof: string;
 }
 
 /** @throws SETTINGS_INVALID where nothing can be read of them */
@@ -44,20 +27,14 @@ export function readSettings(source: string | SettingsInput): SettingsSource {
   return typeof source === "string" ? readFile(source) : readObject(source);
 }
 
-/** One value by its name in a file. */
-export function settingOf({ inFile, values }: SettingsSource, key: string): unknown {
-  return values[inFile ? key : camelCase(key)];
-}
-
-/** All of them in one line, to tell whether anything was changed since; their order does not matter. */
-export function canonicalText({ inFile, values }: SettingsSource): string {
-  const names = Object.keys(values).sort();
-  return JSON.stringify([inFile ? "file" : "object", ...names.map((name) => [name, show(values[name])])]);
-}
-
 /** `backupRetention` for `db-backup-retention`. */
 export function camelCase(key: string): string {
   return key.replace(/^db-/, "").replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** One value by its name in a file. */
+export function settingOf({ inFile, values }: SettingsSource, key: string): unknown {
+  return values[inFile ? key : camelCase(key)];
 }
 
 /** No settings file of a person has a tenth of this; parsing a huge one would only cost time and memory. */
@@ -73,7 +50,9 @@ function readFile(file: string): SettingsSource {
       details: { file: path },
     });
   let text: string;
+  let proof: string;
   try {
+    proof = proofOfSettingsFile(path);
     const { size } = statSync(path);
     if (size > SIZE_LIMIT) {
       throw refuse(`has ${size} bytes, which no settings file needs.`, "Check that the path names the settings file.");
@@ -90,7 +69,7 @@ function readFile(file: string): SettingsSource {
   try {
     const all = parse(text) as Record<string, unknown>;
     const own = Object.entries(all).filter(([key]) => key.startsWith("db-"));
-    return { origin: path, folder: dirname(path), inFile: true, values: Object.fromEntries(own) };
+    return { origin: path, folder: dirname(path), inFile: true, values: Object.fromEntries(own), proof };
   } catch (error) {
     const where = error instanceof TomlError ? ` at line ${error.line}, column ${error.column}` : "";
     throw refuse(
@@ -110,11 +89,7 @@ function readObject(settings: SettingsInput): SettingsSource {
       details: { value: settings ?? null },
     });
   }
-  const given = Object.entries(settings).filter(([, value]) => value !== undefined);
-  return { origin: "the settings object", folder: process.cwd(), inFile: false, values: Object.fromEntries(given) };
-}
-
-/** A value as a message shows it. */
-export function show(value: unknown): string {
-  return JSON.stringify(value, (_, each: unknown) => (typeof each === "bigint" ? String(each) : each)) ?? String(value);
+  const values = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+  const proof = canonicalText(values);
+  return { origin: "the settings object", folder: process.cwd(), inFile: false, values, proof };
 }

@@ -7,7 +7,8 @@ import valid from "semver/functions/valid.js";
 import * as v from "valibot";
 import type { MigrationInput } from "./database/migration-files.ts";
 import { HoldfastError } from "./errors.ts";
-import { camelCase, readSettings, type SettingsInput, type SettingsSource, show } from "./settings-source.ts";
+import { type SettingsInput, show } from "./settings-glance.ts";
+import { camelCase, readSettings, type SettingsSource } from "./settings-source.ts";
 
 /** The settings with every default filled in, paths absolute, durations in milliseconds. */
 export interface Settings {

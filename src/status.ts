@@ -3,7 +3,7 @@ import type { LayoutRelation } from "./database/layout.ts";
 import type { MigrationInput } from "./database/migration-files.ts";
 import { checkRuntime } from "./database/open.ts";
 import type { BackupReason } from "./database/stamp.ts";
-import type { SettingsInput } from "./settings-source.ts";
+import type { SettingsInput } from "./settings-glance.ts";
 import type { WorkerOptions } from "./start-worker.ts";
 
 export interface StatusOptions extends WorkerOptions {

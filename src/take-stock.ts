@@ -18,7 +18,7 @@ import { fs } from "./platform/builtins.ts";
 import type { Child } from "./platform/child.ts";
 import { FileLock } from "./platform/lock.ts";
 import { loadSettings, type SettingsWithoutVersion } from "./settings.ts";
-import type { SettingsInput } from "./settings-source.ts";
+import type { SettingsInput } from "./settings-glance.ts";
 import { startWorker } from "./start-worker.ts";
 import type { BackupStatus, FileStatus, Holder, SetAsideStatus, StatusOptions, StatusReport } from "./status.ts";
 import type { Jobs } from "./worker.ts";

@@ -3,7 +3,8 @@ import { dirname, join, relative, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { HoldfastError } from "../src/errors.ts";
 import { type LoadOptions, loadSettings, type Settings } from "../src/settings.ts";
-import { camelCase, type SettingsInput } from "../src/settings-source.ts";
+import type { SettingsInput } from "../src/settings-glance.ts";
+import { camelCase } from "../src/settings-source.ts";
 import { scratchFolder } from "./fixtures/scratch-folder.ts";
 import { asUnprivileged, permit } from "./fixtures/unprivileged.ts";
 

@@ -9,7 +9,6 @@
  * A quiet launch reads this file before SQLite is loaded: nothing heavy is imported here.
  */
 import { basename, relative } from "node:path";
-import { stringify } from "smol-toml";
 import { type Places, temporaryIn } from "../places.ts";
 import { removeDurably, syncFile, syncFolder, writeAtomically } from "../platform/atomic-file.ts";
 import { currentBoot, isSameBoot } from "../platform/boot.ts";
@@ -52,8 +51,12 @@ export interface Seal extends OpenedRecord {
   readonly stampVersion: string;
   /** Fingerprint of the layout in the database. */
   readonly layout: string;
-  /** The `db-` keys, in one line. */
+  /** What told the settings at a glance, and all of their values in one line. */
   readonly settings: string;
+  readonly settingsText: string;
+  /** The settings that matter to a quiet launch, as they are written; null where they are not. */
+  readonly settingsVersion: string | null;
+  readonly settingsMigrations: string | false | null;
   /** What `stat` said of the folder of migrations; null where they came in code. */
   readonly migrations: string | null;
   /** The settings that matter behind a quiet launch, with their defaults filled in: as long as `settings` are the same. */
@@ -74,6 +77,8 @@ export interface SealedRules {
   readonly integrityInterval: number;
   readonly scrubInterval: number;
   readonly blocking: boolean;
+  /** Every launch checks before it opens: then none is quiet. */
+  readonly alwaysCheck: boolean;
 }
 
 export function proofOf(path: string): FileProof | null {
@@ -238,7 +243,21 @@ const HEAD =
   "# What Holdfast knows of the database from the last time. Without this file the next launch checks all of it.\n";
 
 function writeRecord(places: Places, file: string, record: Record<string, unknown>): void {
-  writeAtomically(file, HEAD + stringify(record), temporaryIn(places.backups, places, "seal"));
+  // What stands below a heading belongs to it.
+  const entries = Object.entries(record).sort(([, a], [, b]) => Number(isTable(a)) - Number(isTable(b)));
+  const lines = entries.flatMap(([key, value]) =>
+    isTable(value) ? ["", `[${key}]`, ...Object.entries(value).map(toLine)] : [toLine([key, value])],
+  );
+  writeAtomically(file, `${HEAD}${lines.join("\n")}\n`, temporaryIn(places.backups, places, "seal"));
+}
+
+function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !(value instanceof Date);
+}
+
+/** A basic string, a number and a truth value are written in TOML as in JSON; a time has no quotes. */
+function toLine([key, value]: [string, unknown]): string {
+  return `${key} = ${value instanceof Date ? value.toISOString() : JSON.stringify(value)}`;
 }
 
 /** How many databases may share a backup folder and a stem. */
@@ -272,7 +291,7 @@ function readIfThere(file: string): string | null {
 }
 
 /**
- * Reads what {@link writeRecord} wrote: TOML, but no more of it than is written here, since a parser of all of it
+ * Reads what {@link writeRecord} wrote: TOML, but no more of it than is written there, since a parser of all of it
  * takes a quiet launch longer than the rest of the launch. Null for anything else: torn, or edited by hand.
  */
 function readRecord(text: string): Record<string, unknown> | null {
@@ -286,7 +305,6 @@ function readRecord(text: string): Record<string, unknown> | null {
         table = {};
         record[heading] = table;
       } else if (key !== undefined) {
-        // A basic string, a number and a truth value are written in TOML as in JSON; a time has no quotes.
         table[key] = /^\d{4}-/.test(value) ? new Date(value) : (JSON.parse(value) as unknown);
       } else return null;
     }
@@ -311,6 +329,9 @@ function toToml(places: Places, record: OpenedRecord | Seal): Record<string, unk
           stamp_version: record.stampVersion,
           layout: record.layout,
           settings: record.settings,
+          settings_text: record.settingsText,
+          ...(record.settingsVersion === null ? {} : { settings_version: record.settingsVersion }),
+          ...(record.settingsMigrations === null ? {} : { settings_migrations: record.settingsMigrations }),
           ...(record.migrations === null ? {} : { migrations: record.migrations }),
           backups: record.backups,
           backed_up: record.backedUp,
@@ -346,8 +367,8 @@ function asSeal(record: Record<string, unknown> | null): Seal | null {
   const base = asOpened(record);
   if (!record || !base) return null;
   const { app_version: appVersion, app_layout: appLayout, stamp_version: stampVersion } = record;
-  const { layout, settings, backups } = record;
-  if (![appVersion, appLayout, stampVersion, layout, settings, backups].every(text)) return null;
+  const { layout, settings, settings_text: settingsText, settings_migrations: folder, backups } = record;
+  if (![appVersion, appLayout, stampVersion, layout, settings, settingsText, backups].every(text)) return null;
   const rules = asRules(table(record.rules));
   if (!rules) return null;
   return {
@@ -357,6 +378,9 @@ function asSeal(record: Record<string, unknown> | null): Seal | null {
     stampVersion: stampVersion as string,
     layout: layout as string,
     settings: settings as string,
+    settingsText: settingsText as string,
+    settingsVersion: text(record.settings_version) ? record.settings_version : null,
+    settingsMigrations: text(folder) || folder === false ? folder : null,
     migrations: text(record.migrations) ? record.migrations : null,
     rules,
     backups: backups as string,
@@ -372,6 +396,7 @@ const RULE_NAMES = {
   integrity_interval: "integrityInterval",
   scrub_interval: "scrubInterval",
   blocking: "blocking",
+  always_check: "alwaysCheck",
 } as const satisfies Record<string, keyof SealedRules>;
 
 function rulesToToml(rules: SealedRules): Record<string, number | boolean> {
@@ -380,7 +405,8 @@ function rulesToToml(rules: SealedRules): Record<string, number | boolean> {
 
 function asRules(written: Record<string, unknown>): SealedRules | null {
   const rules = Object.fromEntries(Object.entries(RULE_NAMES).map(([key, name]) => [name, written[key]]));
-  const { blocking, ...numbers } = rules;
-  const whole = Object.values(numbers).every(Number.isSafeInteger) && typeof blocking === "boolean";
+  const { blocking, alwaysCheck, ...numbers } = rules;
+  const truths = [blocking, alwaysCheck].every((value) => typeof value === "boolean");
+  const whole = Object.values(numbers).every(Number.isSafeInteger) && truths;
   return whole ? (rules as unknown as SealedRules) : null;
 }

@@ -17,7 +17,8 @@ import { register } from "../platform/registry.ts";
 import type { ActionReport, LaunchReport, OpenReport } from "../report.ts";
 import type { Opened, SealContent } from "../session.ts";
 import { validateSettings } from "../settings.ts";
-import { canonicalText } from "../settings-source.ts";
+import { canonicalText } from "../settings-glance.ts";
+import { readSettings, type SettingsSource, settingOf } from "../settings-source.ts";
 import { aborted, type Context } from "./context.ts";
 import { decideBehind, foreseeableBackup, isSettled } from "./decide.ts";
 import { type Facts, stampOf } from "./facts.ts";
@@ -34,7 +35,7 @@ export interface FullBeginning extends Beginning {
 
 /** @throws HoldfastError when the database is refused, with everything untouched */
 export async function launchFully(beginning: FullBeginning): Promise<Opened> {
-  const { context, report, facts, release, result: db } = await run(beginning, false, handOver);
+  const { context, source, report, facts, release, result: db } = await run(beginning, false, handOver);
   const { places, settings } = context;
   const behind = decideBehind(facts, settings);
   return {
@@ -42,7 +43,7 @@ export async function launchFully(beginning: FullBeginning): Promise<Opened> {
     report,
     places,
     lock: context.lock,
-    seal: contentOfSeal(context, facts, canonicalText(beginning.source)),
+    seal: contentOfSeal(context, facts, source),
     file: identify(places.database),
     behind: behind.work
       ? {
@@ -71,7 +72,7 @@ export async function launchFully(beginning: FullBeginning): Promise<Opened> {
   };
 }
 
-function contentOfSeal(context: Context, facts: Facts, settingsText: string): SealContent | null {
+function contentOfSeal(context: Context, facts: Facts, source: SettingsSource): SealContent | null {
   const stamp = stampOf(facts);
   const { settings } = context;
   if (context.readonly || !stamp || !isSettled(facts, settings)) return null;
@@ -82,7 +83,11 @@ function contentOfSeal(context: Context, facts: Facts, settingsText: string): Se
     appLayout: fingerprint(facts.app.layout),
     stampVersion: stamp.appVersion,
     layout: stamp.layout,
-    settings: settingsText,
+    settings: source.proof,
+    settingsText: canonicalText(source.values),
+    settingsVersion: asText(settingOf(source, "db-app-version")),
+    settingsMigrations:
+      settingOf(source, "db-migrations") === false ? false : asText(settingOf(source, "db-migrations")),
     migrations: typeof settings.migrations === "string" ? proofOfMigrations(settings.migrations) : null,
     rules: {
       retention: settings.backupRetention,
@@ -91,10 +96,15 @@ function contentOfSeal(context: Context, facts: Facts, settingsText: string): Se
       integrityInterval: settings.integrityInterval,
       scrubInterval: settings.scrubInterval,
       blocking: settings.backupMode === "blocking",
+      alwaysCheck: settings.integrityCheck === "full",
     },
     backedUp: false,
     scrubDue: null,
   };
+}
+
+function asText(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
 }
 
 /** The application's connection, and the launch lock from alone to shared. */
@@ -169,6 +179,7 @@ function foreseeBackup(context: Context, facts: Facts): void {
 
 interface Run<Result> {
   readonly context: Context;
+  readonly source: SettingsSource;
   readonly report: OpenReport;
   readonly facts: Facts;
   readonly result: Result;
@@ -177,10 +188,11 @@ interface Run<Result> {
 
 /** @param conclude what follows the last decision, still under the lock */
 async function run<Result>(
-  { source, options, begun, onEvent, startChild, child: first }: FullBeginning,
+  { settings: given, options, begun, onEvent, startChild, child: first }: FullBeginning,
   dryRun: boolean,
   conclude: (context: Context, facts: Facts) => Result,
 ): Promise<Run<Result>> {
+  const source = readSettings(given);
   const settings = await validateSettings(source, {
     appVersion: options.appVersion,
     migrations: options.migrations,
@@ -241,7 +253,7 @@ async function run<Result>(
     });
     const result = conclude(context, facts);
     report.blockedMs = elapsed(context);
-    return { context, report, facts, result, release };
+    return { context, source, report, facts, result, release };
   } catch (error) {
     await release();
     const refused = asRefusal(error, places, options.signal);

@@ -26,14 +26,14 @@ import type { FileLock } from "../platform/lock.ts";
 import { register } from "../platform/registry.ts";
 import type { LaunchReport, OpenReport, ProgressEvent } from "../report.ts";
 import type { Opened } from "../session.ts";
-import { canonicalText, type SettingsSource, settingOf } from "../settings-source.ts";
+import { canonicalText, glanceAt, type SettingsInput } from "../settings-glance.ts";
 import { openLock } from "./launch-lock.ts";
 
 const { existsSync } = fs;
 
 /** What a launch begins with. */
 export interface Beginning {
-  readonly source: SettingsSource;
+  readonly settings: string | SettingsInput;
   readonly options: GuardOptions;
   /** `performance.now()` at the call. */
   readonly begun: number;
@@ -45,10 +45,10 @@ export interface Beginning {
 /** @returns null where the launch is not quiet */
 export async function launchQuietly(beginning: Beginning): Promise<Opened | null> {
   const { options, begun, startChild } = beginning;
-  const quiet = findQuiet(beginning);
+  const quiet = await findQuiet(beginning);
   if (!quiet) return null;
   const { places, found } = quiet;
-  const { seal } = found;
+  const seal = { ...found.seal, settings: quiet.proof };
   const unregister = register(places.database);
   let lock: FileLock | null = null;
   let db: Connection | undefined;
@@ -74,8 +74,8 @@ export async function launchQuietly(beginning: Beginning): Promise<Opened | null
 }
 
 /** What it would be, without opening anything; null where the launch would not be quiet. */
-export function foreseeQuietly(beginning: Beginning): LaunchReport | null {
-  const quiet = beginning.options.layout ? null : findQuiet(beginning);
+export async function foreseeQuietly(beginning: Beginning): Promise<LaunchReport | null> {
+  const quiet = beginning.options.layout ? null : await findQuiet(beginning);
   if (!quiet) return null;
   const { places } = quiet;
   const { seal } = quiet.found;
@@ -85,39 +85,45 @@ export function foreseeQuietly(beginning: Beginning): LaunchReport | null {
   return { ...report, outcome: "would-open", actions: due ? [action] : [] };
 }
 
-function findQuiet({ source, options }: Beginning): { readonly places: Places; readonly found: FoundSeal } | null {
-  const appVersion = options.appVersion ?? settingOf(source, "db-app-version");
-  const always = settingOf(source, "db-integrity-check") === "full";
-  if (typeof appVersion !== "string" || always || options.signal?.aborted) return null;
-  const places = placesOfSource(source);
-  const found = places && findSeal(places);
-  if (!found) return null;
-  const { seal } = found;
-  if (!isUntouched(places, seal.file) || existsSync(places.intent)) return null;
-  // SQLite would have to make its sidecars there: the full launch knows how to do without.
-  if (options.readonly && !isWritable(places.folder)) return null;
-  if (seal.appVersion !== appVersion || seal.settings !== canonicalText(source)) return null;
-  return isLayoutOf(source, options, seal) ? { places, found } : null;
+interface Quiet {
+  readonly places: Places;
+  readonly found: FoundSeal;
+  /** Of the settings as they are now. */
+  readonly proof: string;
 }
 
-function placesOfSource(source: SettingsSource): Places | null {
-  const path = settingOf(source, "db-path");
-  const backupDir = settingOf(source, "db-backup-dir");
-  if (typeof path !== "string" || !(backupDir === undefined || typeof backupDir === "string")) return null;
-  return placesIn(
-    resolve(source.folder, path.trim()),
-    backupDir === undefined ? undefined : resolve(source.folder, backupDir.trim()),
-  );
+async function findQuiet({ settings, options }: Beginning): Promise<Quiet | null> {
+  const glance = options.signal?.aborted ? null : glanceAt(settings);
+  if (!glance) return null;
+  const { folder, path, backupDir, proof } = glance;
+  const absolute = (written: string) => resolve(folder, written.trim());
+  const places = placesIn(absolute(path), backupDir === undefined ? undefined : absolute(backupDir));
+  const found = findSeal(places);
+  if (!found) return null;
+  const { seal } = found;
+  if (!isUntouched(places, seal.file) || existsSync(places.intent) || seal.rules.alwaysCheck) return null;
+  // SQLite would have to make its sidecars there: the full launch knows how to do without.
+  if (options.readonly && !isWritable(places.folder)) return null;
+  if (seal.settings !== proof && !(await saysTheSame(settings, seal))) return null;
+  if ((options.appVersion ?? seal.settingsVersion) !== seal.appVersion) return null;
+  const migrations = seal.settingsMigrations;
+  const source = options.migrations ?? (migrations === false ? false : absolute(migrations ?? "migrations"));
+  return isLayoutOf(source, options, seal) ? { places, found, proof } : null;
+}
+
+/** A settings file that was written anew, by an update of the application for instance, may hold what it held. */
+async function saysTheSame(settings: string | SettingsInput, seal: Seal): Promise<boolean> {
+  if (typeof settings !== "string") return false;
+  const { readSettings } = await import("../settings-source.ts");
+  return canonicalText(readSettings(settings).values) === seal.settingsText;
 }
 
 /** Whether the application knows the same migrations. Those of its own migrator are asked for with the database open. */
-function isLayoutOf(source: SettingsSource, options: GuardOptions, seal: Seal): boolean {
+function isLayoutOf(source: MigrationSource, options: GuardOptions, seal: Seal): boolean {
   if (options.layout || options.migrate) return options.layout !== undefined && options.migrate !== undefined;
-  const folder = settingOf(source, "db-migrations") ?? "migrations";
-  const inSettings: MigrationSource = typeof folder === "string" ? resolve(source.folder, folder.trim()) : false;
-  const proof = !options.migrations && typeof inSettings === "string" ? proofOfMigrations(inSettings) : null;
+  const proof = typeof source === "string" ? proofOfMigrations(source) : null;
   if (proof !== null && proof === seal.migrations) return true;
-  return fingerprint(layoutIn(options.migrations ?? inSettings)) === seal.appLayout;
+  return fingerprint(layoutIn(source)) === seal.appLayout;
 }
 
 function openAsSealed(

@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
+import { parse } from "smol-toml";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type Guarded, guard, type LaunchReport, type ProgressEvent } from "../../src/index.ts";
 import { AppProcess } from "../fixtures/app-process.ts";
@@ -74,6 +75,53 @@ describe("a clean close", () => {
   });
 });
 
+describe("a settings file", () => {
+  async function sealedBy(
+    text: string,
+  ): Promise<{ app: Workspace; file: string; launch: () => Promise<LaunchReport> }> {
+    const app = new Workspace().release(1);
+    const file = join(app.folder, "settings.toml");
+    writeFileSync(file, text);
+    const launch = async () => {
+      const library = await guard(file);
+      await library.backup;
+      await library.close();
+      return library.report;
+    };
+    await launch();
+    return { app, file, launch };
+  }
+  const TEXT = `title = "db-path"\n  db-path = 'library.sqlite' # here\ndb-app-version = "1.0.0"\n`;
+
+  test("that nobody touched is not even parsed, and one that was written anew may say the same", async () => {
+    const { app, file, launch } = await sealedBy(TEXT);
+    expect(await launch()).toMatchObject({ actions: [], appVersion: "1.0.0" });
+    expect(parse(readFileSync(seal(app), "utf8"))).toMatchObject({
+      settings_version: "1.0.0",
+      rules: { retention: 2 },
+    });
+    writeFileSync(file, `# a comment\n${TEXT}`);
+    expect(names(await launch())).toEqual([]);
+    expect(names(await launch())).toEqual([]);
+  });
+
+  test("that says something else is heard", async () => {
+    const { app, file, launch } = await sealedBy(TEXT);
+    writeFileSync(file, TEXT.replace("1.0.0", "1.1.0"));
+    expect(await launch()).toMatchObject({ appVersion: "1.1.0", found: { version: "1.0.0" } });
+    writeFileSync(file, `${TEXT}db-backup-retentoin = 3\n`);
+    await expect(launch()).rejects.toMatchObject({ code: "SETTINGS_INVALID" });
+    writeFileSync(file, TEXT.replace("library.sqlite", "other.sqlite"));
+    expect(names(await launch())[0]).toBe("create");
+    expect(existsSync(join(app.folder, "other.sqlite"))).toBe(true);
+  });
+
+  test("with db-path where only a parser finds it is parsed", async () => {
+    const { launch } = await sealedBy(`db-app-version = "1.0.0"\n"db-path" = "library.sqlite"\n`);
+    expect((await launch()).outcome).toBe("opened");
+  });
+});
+
 test("two databases that share a backup folder and a stem have a seal each", async () => {
   const app = new Workspace().release(1);
   const other = { path: join(app.folder, "library.db"), migrations: app.migrations };
@@ -105,7 +153,7 @@ describe("a sealed database", () => {
     expect([existsSync(seal(app)), existsSync(opened(app))]).toEqual([true, false]);
   });
 
-  test("loads better-sqlite3, the TOML parser and Holdfast's own few files", async () => {
+  test("loads better-sqlite3 and Holdfast's own few files, and no more", async () => {
     const app = await settled();
     const program = `
       import { registerHooks } from "node:module";

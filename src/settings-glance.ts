@@ -1,0 +1,87 @@
+/**
+ * What a quiet launch has to know of the settings: where the database is, and whether anything was changed since the
+ * last time. That takes no parser and no schema, and whatever is not plain to see is left to settings-source.ts.
+ */
+import { dirname, resolve } from "node:path";
+import { fs } from "./platform/builtins.ts";
+
+const { readFileSync, statSync } = fs;
+
+/** The settings as code passes them; each is documented in the README. Durations read `"10s"`, `"7d"`. */
+export interface SettingsInput {
+  readonly path: string;
+  readonly migrations?: string | false;
+  readonly appVersion?: string;
+  readonly backupRetention?: number;
+  readonly backupDir?: string;
+  readonly backupMode?: "background" | "blocking";
+  readonly backupMinInterval?: string;
+  readonly integrityCheck?: "auto" | "full";
+  readonly integrityInterval?: string;
+  readonly scrubInterval?: string;
+  readonly onCorruption?: "restore" | "refuse";
+  readonly onMissing?: "restore" | "create" | "refuse";
+  readonly onDowngrade?: "restore" | "refuse";
+  readonly quarantineRetention?: number;
+  readonly lockTimeout?: string;
+}
+
+export interface Glance {
+  readonly path: string;
+  readonly backupDir: string | undefined;
+  /** What relative paths are relative to. */
+  readonly folder: string;
+  /** The same as at the last time when nothing was changed: what `stat` said of the file, or all of the object. */
+  readonly proof: string;
+}
+
+/** @returns null where it takes a closer look */
+export function glanceAt(settings: string | SettingsInput): Glance | null {
+  try {
+    return typeof settings === "string" ? glanceAtFile(resolve(settings)) : glanceAtObject(settings);
+  } catch {
+    return null;
+  }
+}
+
+/** Should a line of another value look like one of these, the seal it leads to knows nothing of this file. */
+function glanceAtFile(file: string): Glance | null {
+  const text = readFileSync(file, "utf8");
+  const path = quotedValue(text, "db-path");
+  if (path === undefined) return null;
+  return {
+    path,
+    backupDir: quotedValue(text, "db-backup-dir"),
+    folder: dirname(file),
+    proof: proofOfSettingsFile(file),
+  };
+}
+
+function quotedValue(text: string, key: string): string | undefined {
+  const line = new RegExp(`^[ \\t]*${key}[ \\t]*=[ \\t]*(?:("(?:[^"\\\\\\n]|\\\\.)*")|'([^'\\n]*)')`, "m").exec(text);
+  if (!line) return undefined;
+  const [, basic, literal] = line;
+  return basic === undefined ? literal : (JSON.parse(basic) as string);
+}
+
+export function proofOfSettingsFile(file: string): string {
+  const { ino, size, mtimeNs, ctimeNs } = statSync(file, { bigint: true });
+  return `${file} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
+}
+
+function glanceAtObject(settings: SettingsInput): Glance | null {
+  const { path, backupDir } = settings;
+  if (typeof path !== "string" || !(backupDir === undefined || typeof backupDir === "string")) return null;
+  return { path, backupDir, folder: process.cwd(), proof: canonicalText(settings) };
+}
+
+/** All values in one line; their order does not matter. */
+export function canonicalText(values: object): string {
+  const given = Object.entries(values).filter(([, value]) => value !== undefined);
+  return JSON.stringify(given.map(([name, value]) => [name, show(value)]).sort());
+}
+
+/** A value as a message shows it. */
+export function show(value: unknown): string {
+  return JSON.stringify(value, (_, each: unknown) => (typeof each === "bigint" ? String(each) : each)) ?? String(value);
+}
