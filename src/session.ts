@@ -94,6 +94,8 @@ export async function startSession(opened: Opened, onEvent: (event: ProgressEven
     hold(awaited);
     const done = await orderBehind(child, behind, onEvent, () => abandoned);
     outcome = done.outcome;
+    // It would keep a process alive that has nothing left to do.
+    void child.stop();
     report.actions.push(...done.report.actions);
     report.warnings.push(...done.report.warnings.filter((warning) => !report.warnings.includes(warning)));
     return done.report;
@@ -115,7 +117,7 @@ export async function startSession(opened: Opened, onEvent: (event: ProgressEven
     db.close();
     await opened.afterClose();
     try {
-      if (lock && (content || abandoned) && isLast(lock)) await concludeAlone(content);
+      if (lock && (content || child) && isLast(lock)) await concludeAlone(content);
     } catch {
       // Without a seal the next launch looks more closely, which is no reason to fail here.
     } finally {
@@ -125,7 +127,8 @@ export async function startSession(opened: Opened, onEvent: (event: ProgressEven
 
   /** Nobody else has the database, and no launch can begin. */
   async function concludeAlone(content: SealContent | null): Promise<void> {
-    if (abandoned) {
+    if (child) {
+      // It may have been abandoned, or have come to a bad end, and the next launch may be too quiet to look.
       const { clearTemporaries } = await import("./launch/temporaries.ts");
       clearTemporaries(places);
     }

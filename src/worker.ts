@@ -116,5 +116,10 @@ if (!isMainThread && parentPort) {
   // Started with the first job, when the parent has done its own loading and waits.
   process.once("message", dieWithParent);
   process.on("message", take);
+  // The second thread would keep the process from ending, and its parent waiting for ever.
+  process.on("uncaughtException", (error) => {
+    console.error(error);
+    process.kill(process.pid, "SIGKILL");
+  });
   process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
 }

@@ -2,11 +2,11 @@
 import { dirname } from "node:path";
 import { sha256Of } from "../database/read-raw.ts";
 import { HoldfastError } from "../errors.ts";
-import { copyDurably } from "../platform/atomic-file.ts";
+import { copyDurably, discardFile } from "../platform/atomic-file.ts";
 import { fs } from "../platform/builtins.ts";
 import { requireSpace } from "../platform/free-space.ts";
 
-const { lstatSync, rmSync } = fs;
+const { lstatSync } = fs;
 
 export interface StageOrder {
   readonly from: string;
@@ -20,7 +20,7 @@ export function stageBackup(order: StageOrder): void {
   requireSpace(dirname(to), lstatSync(from).size);
   copyDurably(from, to);
   if (sha256Of(to) === sha256) return;
-  rmSync(to, { force: true });
+  discardFile(to);
   throw new HoldfastError({
     code: "IO_FAILED",
     message: `The copy of ${from} has other bytes than the backup that was verified.`,

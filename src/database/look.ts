@@ -7,13 +7,13 @@
  */
 import { dirname } from "node:path";
 import { HoldfastError, named } from "../errors.ts";
-import { copyDurably } from "../platform/atomic-file.ts";
+import { copyDurably, discardFile } from "../platform/atomic-file.ts";
 import { fs } from "../platform/builtins.ts";
 import { requireSpace } from "../platform/free-space.ts";
 import { observeFiles, presentSidecars, SIDECARS } from "./files.ts";
 import type { Connection, Engine } from "./open.ts";
 
-const { linkSync, readFileSync, rmSync, statSync } = fs;
+const { linkSync, readFileSync, statSync } = fs;
 
 export interface LookOptions {
   readonly journalMode: "wal" | "delete";
@@ -90,7 +90,7 @@ const READ_ONLY = new Set(["EROFS", "EACCES", "EPERM"]);
 
 /** Removes a temporary database with whatever SQLite left beside it. */
 export function discard(temporary: string): void {
-  for (const ending of ["", ...SIDECARS]) rmSync(temporary + ending, { force: true });
+  for (const ending of ["", ...SIDECARS]) discardFile(temporary + ending);
 }
 
 /** What a buffer may hold, and what an application may be expected to have to spare. */

@@ -41,7 +41,9 @@ const BUSY_MS = 250;
 /** Copies `from`, with its sidecars, to the new file `to`. The copy inherits the journal mode in its header. */
 export async function copySnapshot(engine: Engine, from: string, to: string, options: CopyOptions): Promise<Snapshot> {
   createPrivateFile(to);
-  const db = engine.open(from, "readonly", { timeout: BUSY_MS });
+  // A journal that was left behind is rolled back first, which a connection that only reads may not do.
+  const unfinished = options.exclusive && livingSidecars(observeFiles(from)).includes("-journal");
+  const db = engine.open(from, unfinished ? "readwrite" : "readonly", { timeout: BUSY_MS });
   try {
     await passTick(from);
     const before = observeFiles(from);

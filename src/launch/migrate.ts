@@ -9,7 +9,7 @@ import { type MigrateOrder, type MigrateOutcome, migrateCopy, migrateInTransacti
 import { layoutOf } from "../database/migrations.ts";
 import type { Connection } from "../database/open.ts";
 import { describe, removeBackupRow, type SelfDescription, writeStamp } from "../database/stamp.ts";
-import { settle, swap } from "../database/swap.ts";
+import { settle, swap, unfinishedSwap } from "../database/swap.ts";
 import { HoldfastError, messageOf, toHoldfastError } from "../errors.ts";
 import { temporaryIn } from "../places.ts";
 import { createPrivateFile, replaceFile, sameIdentity, syncFile } from "../platform/atomic-file.ts";
@@ -121,7 +121,7 @@ async function migrateOnCopy(context: Context, facts: Facts): Promise<SelfDescri
     return self;
   } catch (error) {
     dropStaged(context, staged);
-    if (wasWal) backToWal(context);
+    if (wasWal && unfinishedSwap(places) === null) backToWal(context);
     throw toHoldfastError(error, `migrating a copy of ${places.database}`) ?? error;
   }
 }

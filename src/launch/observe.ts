@@ -21,7 +21,7 @@ export async function observe(context: Context, waited: boolean): Promise<Facts>
   const survey =
     held === "taken" || intent ? EMPTY_SURVEY : (surveyListed(places) ?? (await runJob(context, "survey", { places })));
   for (const warning of survey.warnings) if (!context.warnings.includes(warning)) context.warnings.push(warning);
-  if (held === "exclusive" && !context.dryRun) {
+  if (held === "exclusive" && !context.dryRun && intent === null) {
     context.warnings.push(...clearTemporaries(places));
   }
   const files = observeFiles(places.database);

@@ -23,7 +23,6 @@ const {
   mkdirSync,
   openSync,
   renameSync,
-  rmSync,
   statSync,
   unlinkSync,
   writeFileSync,
@@ -84,8 +83,17 @@ export function writeAtomically(file: string, text: string, temporary: string): 
     }
     replaceFile(temporary, file);
   } catch (error) {
-    rmSync(temporary, { force: true });
+    discardFile(temporary);
     throw error;
+  }
+}
+
+/** Removes a temporary. One that stays is cleared by a later launch, and hides no error that came before. */
+export function discardFile(temporary: string): void {
+  try {
+    unlinkSync(temporary);
+  } catch {
+    // Gone already, most often.
   }
 }
 
@@ -132,7 +140,7 @@ export function copyDurably(from: string, to: string): void {
     if (process.platform !== "win32") chmodSync(to, PRIVATE_FILE);
     syncFile(to);
   } catch (error) {
-    if (!hasCode(error) || error.code !== "EEXIST") rmSync(to, { force: true });
+    if (!hasCode(error) || error.code !== "EEXIST") discardFile(to);
     throw error;
   }
 }

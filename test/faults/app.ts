@@ -1,0 +1,55 @@
+/**
+ * The application that is cut off: it launches, writes its rows, tells of each when its commit has returned, and
+ * closes. Run with its types stripped, for they cost as much as the launch.
+ */
+import { writeSync } from "node:fs";
+import type * as Holdfast from "../../src/index.ts";
+
+export interface AppOrder {
+  readonly holdfast: string;
+  readonly settings: string;
+  readonly version: string;
+  readonly rows: readonly string[];
+  /** What Holdfast's child is run with, in the place of Node. */
+  readonly childPath: string | null;
+  /** It is killed with its rows in the log, before it can close. */
+  readonly dies: boolean;
+}
+
+/** One line of its output. */
+export type AppWord =
+  | { readonly committed: string }
+  | { readonly opened: readonly string[]; readonly warnings: readonly string[] }
+  | { readonly backup: string }
+  | { readonly refused: string; readonly message: string }
+  | { readonly failed: string };
+
+const say = (word: AppWord) => void writeSync(1, `${JSON.stringify(word)}\n`);
+const order: AppOrder = JSON.parse(process.argv[2] ?? "{}");
+if (order.childPath !== null) process.execPath = order.childPath;
+const { guard, HoldfastError }: typeof Holdfast = await import(order.holdfast);
+
+let library: Holdfast.Guarded | undefined;
+try {
+  library = await guard(order.settings, { appVersion: order.version });
+  say({
+    opened: library.report.actions.map(({ action, file }) => `${action} ${file ?? ""}`),
+    warnings: library.report.warnings,
+  });
+  say({ backup: (await library.backup).result });
+  for (const title of order.rows) {
+    library.db.prepare("INSERT INTO book (title) VALUES (?)").run(title);
+    say({ committed: title });
+  }
+  if (order.dies) process.kill(process.pid, "SIGKILL");
+} catch (error) {
+  tell(error);
+} finally {
+  await library?.close().catch(tell);
+}
+
+function tell(error: unknown): void {
+  if (error instanceof HoldfastError) say({ refused: error.code, message: error.message });
+  else say({ failed: String(error instanceof Error ? (error.stack ?? error.message) : error) });
+  process.exitCode = 1;
+}

@@ -1,0 +1,195 @@
+/** The flows: what each begins with, what the application does in it, and what must come of it. */
+import { rmSync, truncateSync } from "node:fs";
+import { bringForeignLog, leaveHotJournal, makeForeign, overwrite, smashTable } from "./damage.ts";
+import type { Template } from "./template.ts";
+
+export interface Flow {
+  readonly name: string;
+  readonly prepare: (template: Template) => Promise<unknown>;
+  /** The version that is started, and started again after the fault. */
+  readonly version: string;
+  /** What the application writes in this run. */
+  readonly rows: readonly string[];
+  /** What it wrote before, and must be in the database or in a file that is named. */
+  readonly before: readonly string[];
+  /** Files of the template whose bytes must be kept, wherever. */
+  readonly keeps?: readonly string[];
+  /** Backups that this flow takes away. */
+  readonly retires?: readonly string[];
+  /** The refusal in which the next launch may end. */
+  readonly refusal?: string;
+}
+
+const OLD = ["Middlemarch", "Emma"];
+const NEW = ["Persuasion", "Villette"];
+const VERSION = "1.0.0";
+const AUTHORS = { "0001_authors.sql": "CREATE TABLE author (name TEXT)" };
+
+export const FLOWS: readonly Flow[] = [
+  { name: "first-launch", prepare: async (t) => t.release(1), version: VERSION, rows: NEW, before: [] },
+  { name: "quiet-launch", prepare: async (t) => backedUp(t), version: VERSION, rows: [], before: OLD },
+  { name: "backup", prepare: async (t) => written(t), version: VERSION, rows: NEW, before: [...OLD, "Cranford"] },
+  { name: "close-and-seal", prepare: async (t) => backedUp(t), version: VERSION, rows: NEW, before: OLD },
+  {
+    name: "after-a-kill",
+    prepare: async (t) => (await backedUp(t)).launchAndDie(VERSION, ["Cranford"]),
+    version: VERSION,
+    rows: NEW,
+    before: [...OLD, "Cranford"],
+  },
+  {
+    name: "adoption",
+    prepare: async (t) => makeForeign(t.release(AUTHORS).places.database, OLD),
+    version: VERSION,
+    rows: NEW,
+    before: OLD,
+  },
+  { name: "hot-journal", prepare: async (t) => cutOff(t), version: VERSION, rows: NEW, before: OLD },
+  {
+    name: "upgrade-with-a-hot-journal",
+    prepare: async (t) =>
+      (await cutOff(t)).release({ ...AUTHORS, "0002_more.sql": "CREATE TABLE progress (page INTEGER)" }),
+    version: "1.1.0",
+    rows: NEW,
+    before: OLD,
+    retires: ["library-unstamped.sqlite"],
+  },
+  {
+    name: "upgrade",
+    prepare: async (t) => (await written(t)).release(3),
+    version: "1.1.0",
+    rows: NEW,
+    before: [...OLD, "Cranford"],
+  },
+  {
+    name: "upgrade-after-a-kill",
+    prepare: async (t) => (await (await backedUp(t)).launchAndDie(VERSION, ["Cranford"])).release(3),
+    version: "1.1.0",
+    rows: NEW,
+    before: [...OLD, "Cranford"],
+  },
+  {
+    name: "upgrade-on-a-copy",
+    prepare: async (t) =>
+      (await written(t)).release({
+        "0001_books.sql": "CREATE TABLE book (id INTEGER PRIMARY KEY, title TEXT NOT NULL);",
+        "0002_vacuum.sql": "-- holdfast: no-transaction\nVACUUM;",
+      }),
+    version: "1.1.0",
+    rows: NEW,
+    before: [...OLD, "Cranford"],
+  },
+  {
+    name: "failed-migration",
+    prepare: async (t) =>
+      (await written(t)).release({
+        "0001_books.sql": "CREATE TABLE book (id INTEGER PRIMARY KEY, title TEXT NOT NULL);",
+        "0002_wrong.sql": "CREATE TABLE author (name TEXT); DELETE FROM book; INSERT INTO nowhere VALUES (1);",
+      }),
+    version: "1.1.0",
+    rows: NEW,
+    before: [...OLD, "Cranford"],
+    refusal: "MIGRATION_FAILED",
+  },
+  {
+    name: "downgrade",
+    prepare: async (t) => {
+      await (await written(t)).release(3).launch("1.1.0", ["Shirley"]);
+      return (await t.launchAndDie("1.1.0", ["Romola"])).release(1);
+    },
+    version: VERSION,
+    rows: NEW,
+    before: [...OLD, "Cranford", "Shirley", "Romola"],
+  },
+  {
+    name: "corruption",
+    prepare: async (t) => smashTable((await written(t)).forgetSeal().places.database, "book"),
+    version: VERSION,
+    rows: NEW,
+    before: OLD,
+    keeps: ["library.sqlite"],
+  },
+  {
+    name: "corruption-with-sidecars",
+    prepare: async (t) => {
+      await (await backedUp(t)).launchAndDie(VERSION, ["Cranford"]);
+      overwrite(t.forgetSeal().places.database, 0);
+    },
+    version: VERSION,
+    rows: NEW,
+    before: OLD,
+    keeps: ["library.sqlite", "library.sqlite-wal"],
+  },
+  {
+    name: "foreign-log",
+    prepare: async (t) => bringForeignLog((await written(t)).places.database),
+    version: VERSION,
+    rows: NEW,
+    before: [...OLD, "Cranford"],
+    keeps: ["library.sqlite-wal"],
+  },
+  {
+    name: "missing",
+    prepare: async (t) => rmSync((await backedUp(t)).places.database),
+    version: VERSION,
+    rows: NEW,
+    before: OLD,
+  },
+  {
+    name: "missing-with-a-log",
+    prepare: async (t) => {
+      await (await backedUp(t)).launchAndDie(VERSION, ["Cranford"]);
+      rmSync(t.places.database);
+    },
+    version: VERSION,
+    rows: NEW,
+    before: OLD,
+    keeps: ["library.sqlite-wal"],
+  },
+  {
+    name: "retention",
+    prepare: async (t) => {
+      t.settle({ "db-backup-retention": 4 }).release(1);
+      for (const [n, title] of ["Middlemarch", "Emma", "Cranford", "Shirley"].entries())
+        await t.launch(`1.${n}.0`, [title]);
+      return t.settle({ "db-backup-retention": 2 });
+    },
+    version: "1.3.0",
+    rows: NEW,
+    before: ["Middlemarch", "Emma", "Cranford", "Shirley"],
+    retires: ["library-v1.0.0.sqlite", "library-v1.1.0.sqlite"],
+  },
+  {
+    name: "index-lost",
+    prepare: async (t) => rmSync((await written(t)).places.index),
+    version: VERSION,
+    rows: NEW,
+    before: [...OLD, "Cranford"],
+  },
+  {
+    name: "index-torn",
+    prepare: async (t) => truncateSync((await written(t)).places.index, 300),
+    version: VERSION,
+    rows: NEW,
+    before: [...OLD, "Cranford"],
+  },
+];
+
+/** Sealed, and its backup holds all of it. */
+async function backedUp(template: Template): Promise<Template> {
+  await template.release(1).launch(VERSION);
+  return await (await template.launch(VERSION, OLD)).launch(VERSION);
+}
+
+/** Sealed, with a row that no backup holds. */
+async function written(template: Template): Promise<Template> {
+  return await (await backedUp(template)).launch(VERSION, ["Cranford"]);
+}
+
+/** A database that another program made and that is not in WAL mode, cut off in the middle of a transaction. */
+async function cutOff(template: Template): Promise<Template> {
+  makeForeign(template.release(AUTHORS).places.database, OLD);
+  await template.launch(VERSION);
+  leaveHotJournal(template.places.database);
+  return template;
+}

@@ -1,0 +1,134 @@
+/** One trial: a copy of the flow's beginning, the fault, a plain next launch, and the judgement. */
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { findUndurable } from "./durability.ts";
+import type { Flow } from "./flows.ts";
+import { nextLaunch } from "./next-launch.ts";
+import { goodBackups, hashOf, isKept, judgeAtOnce, judgeFiles, missingTitles } from "./oracle.ts";
+import { type Point, pointsIn, type Role, readCalls } from "./points.ts";
+import type { AppRun } from "./run-app.ts";
+import { committedIn, runApp } from "./run-app.ts";
+import { callsOf, logsOf, type Tracing } from "./strace.ts";
+import { copyTemplate, isSealed } from "./template.ts";
+
+/** A flow that is ready to be run any number of times. */
+export interface Stage {
+  readonly flow: Flow;
+  readonly template: string;
+  /** Where the copies go. */
+  readonly folder: string;
+  readonly app: string;
+  /** A module that spoils the application on purpose, for the control. */
+  readonly preload: string | null;
+}
+
+export interface Verdict {
+  /** Whether the fault was put where it was meant to be; else the run says nothing. */
+  readonly reached: boolean;
+  /** What is wrong; empty when all is well. */
+  readonly faults: readonly string[];
+  /** Kept when something is wrong. */
+  readonly folder: string;
+  readonly story: readonly string[];
+}
+
+let trials = 0;
+
+/** A run without a fault of its own, after those of earlier runs. */
+export interface Recording {
+  readonly points: readonly Point[];
+  /** What a power loss could undo. */
+  readonly undurable: readonly string[];
+}
+
+/** @param forget calls that are struck from the record before it is judged, for the control */
+export async function record(
+  stage: Stage,
+  role: Role,
+  { earlier = [], forget }: { earlier?: readonly Point[]; forget?: RegExp } = {},
+): Promise<Recording> {
+  const place = layOut(stage);
+  for (const [n, point] of earlier.entries()) await launch(stage, place, n, { role: point.role, point });
+  const sealed = isSealed(place.data);
+  const { tracing } = await launch(stage, place, earlier.length, { role, point: null });
+  const [log = ""] = logsOf(tracing);
+  rmSync(place.root, { recursive: true, force: true });
+  const judged = forget === undefined ? log : log.replaceAll(forget, "");
+  return {
+    points: pointsIn(role, readCalls(log, place.data)),
+    undurable: findUndurable(judged, place.data, sealed).map((what) => `${stage.flow.name}, ${role}: ${what}`),
+  };
+}
+
+/** @param points one fault for each run in turn: the second hits the launch that recovers from the first */
+export async function attempt(stage: Stage, points: readonly Point[]): Promise<Verdict> {
+  const { flow } = stage;
+  const place = layOut(stage);
+  const { data, scratch } = place;
+  const good = goodBackups(data, scratch).filter((file) => !flow.retires?.includes(file));
+  const kept = (flow.keeps ?? []).map((file) => ({ file, hash: hashOf(join(data, file)) }));
+  const rows = [...flow.before];
+  const faults: string[] = [];
+  const story: string[] = [];
+  let reached = true;
+  for (const [n, point] of points.entries()) {
+    const { run, tracing } = await launch(stage, place, n, { role: point.role, point });
+    reached &&= isReached(callsOf(tracing, data), point);
+    story.push(...run.words.map((word) => JSON.stringify(word)), ...(run.errors ? [run.errors.slice(0, 2000)] : []));
+    rows.push(...committedIn(run));
+    if (run.hung) faults.push("the run with the fault hung");
+    for (const word of run.words)
+      if ("failed" in word && !isOfApplication(word.failed)) faults.push(`no named error: ${word.failed}`);
+    faults.push(...judgeAtOnce(data, good, scratch));
+  }
+  const next = await nextLaunch(data, flow.version);
+  story.push(JSON.stringify(next));
+  if (next.outcome !== "opened" && next.outcome !== flow.refusal)
+    faults.push(`the next launch: ${next.outcome}: ${next.message}`);
+  faults.push(...judgeFiles(data, scratch));
+  const missing = missingTitles(rows, next.files, scratch);
+  if (missing.length > 0) faults.push(`LOST: ${missing.join(", ")}; looked in ${next.files.join(", ")}`);
+  for (const { file, hash } of kept) if (!isKept(hash, data)) faults.push(`LOST: the bytes of ${file}`);
+  if (faults.length === 0 || !reached) rmSync(place.root, { recursive: true, force: true });
+  return { reached, faults, folder: place.root, story };
+}
+
+interface Place {
+  readonly root: string;
+  readonly data: string;
+  readonly scratch: string;
+}
+
+function layOut({ flow, folder, template }: Stage): Place {
+  const root = join(folder, `${flow.name}-${process.pid}-${++trials}`);
+  const place = { root, data: join(root, "data"), scratch: join(root, "scratch") };
+  mkdirSync(place.scratch, { recursive: true });
+  copyTemplate(template, place.data);
+  return place;
+}
+
+async function launch(
+  { app, flow, preload }: Stage,
+  { root, data }: Place,
+  n: number,
+  what: Omit<Tracing, "logs">,
+): Promise<{ run: AppRun; tracing: Tracing }> {
+  const logs = join(root, `logs-${n}`);
+  mkdirSync(logs);
+  const tracing = { ...what, logs };
+  const rows = flow.rows.map((row) => (n === 0 ? row : `${row} ${n}`));
+  const order = { settings: join(data, "settings.toml"), version: flow.version, rows, dies: false };
+  return { run: await runApp(app, order, tracing, preload), tracing };
+}
+
+/** The trace holds calls of this name alone, so that the last that was injected is the one. */
+function isReached(processes: ReturnType<typeof callsOf>, { call, nth, path }: Point): boolean {
+  return processes.some((calls) =>
+    calls.some((each) => each.injected && each.call === call && each.nth === nth && each.path === path),
+  );
+}
+
+/** What the application's own statements met with, which is no matter of Holdfast's. */
+function isOfApplication(error: string): boolean {
+  return error.includes("app.mjs") && !error.includes("/dist/");
+}
