@@ -146,7 +146,7 @@ describe("writeAtomically", () => {
     const { file, temporary } = place();
     failing("fsync", "EIO");
     const calls = callsOf(() => expect(() => writeAtomically(file, "new", temporary)).toThrow("EIO"));
-    expect(calls).toEqual(["write index.tmp", "fsync index.tmp"]);
+    expect(calls).toEqual(["write index.tmp", "fsync index.tmp", "unlink index.tmp"]);
   });
 
   test("a folder that is not there", () => {
