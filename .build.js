@@ -1,6 +1,6 @@
 /**
- * Builds the published code; `tsc` adds the types. Each file that is loaded adds to the time of a launch, so what every launch needs stands in
- * one, with the parser of the settings; what only some launches need is loaded when they need it.
+ * Builds the published code; `tsc` adds the types. Each file that is loaded adds to the time of a launch, so what
+ * every launch needs stands in one; what only some launches need is loaded when they need it.
  */
 import { rmSync } from "node:fs";
 import { build } from "rolldown";

@@ -10,7 +10,14 @@
  */
 import { basename, relative } from "node:path";
 import { type Places, temporaryIn } from "../places.ts";
-import { removeDurably, syncFile, syncFolder, writeAtomically } from "../platform/atomic-file.ts";
+import {
+  type FileIdentity,
+  removeDurably,
+  sameIdentity,
+  syncFile,
+  syncFolder,
+  writeAtomically,
+} from "../platform/atomic-file.ts";
 import { currentBoot, isSameBoot } from "../platform/boot.ts";
 import { fs } from "../platform/builtins.ts";
 import { canTellLaterWrites, passTick } from "../platform/clock-tick.ts";
@@ -23,10 +30,7 @@ const { existsSync, readFileSync, renameSync, statSync, truncateSync } = fs;
  * What tells an untouched file by `stat` alone. Strings of nanoseconds, since numbers would lose digits. No device
  * number: it may change when the machine is started anew.
  */
-export interface FileProof {
-  readonly ino: string;
-  readonly size: string;
-  readonly mtime: string;
+export interface FileProof extends FileIdentity {
   /** No program can set it back: a write that restored the mtime shows here. */
   readonly ctime: string;
 }
@@ -101,7 +105,7 @@ export function proofOfBackups({ backups, stem, index }: Places): string {
 export function isUntouched(places: Places, file: FileProof): boolean {
   const now = proofOf(places.database);
   if (!now || livingSidecars(observeFiles(places.database)).length > 0) return false;
-  return now.ino === file.ino && now.size === file.size && now.mtime === file.mtime && now.ctime === file.ctime;
+  return sameIdentity(now, file) && now.ctime === file.ctime;
 }
 
 /** How far the file can be trusted, from what is recorded of the last time. */
@@ -223,8 +227,7 @@ export async function writeSeal(
  */
 export function renewSeal(places: Places, seal: Seal): void {
   const file = proofOf(places.database);
-  if (!file || file.ctime === seal.file.ctime) return;
-  if (file.ino !== seal.file.ino || file.size !== seal.file.size || file.mtime !== seal.file.mtime) return;
+  if (!file || file.ctime === seal.file.ctime || !sameIdentity(file, seal.file)) return;
   writeRecord(places, find(places, places.seal).file, toToml(places, { ...seal, file }));
 }
 

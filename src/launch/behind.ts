@@ -8,6 +8,7 @@ import type { BackupOutcome, Retired } from "../backups/take.ts";
 import { messageOf, type Refusal, toHoldfastError } from "../errors.ts";
 import type { Places } from "../places.ts";
 import type { Child } from "../platform/child.ts";
+import { elapsedSince } from "../platform/elapsed.ts";
 import type { ActionReport, BackupReport, ProgressEvent } from "../report.ts";
 
 export interface Done {
@@ -40,7 +41,7 @@ export async function orderBehind(
         ),
     });
     if (outcome.suspect !== null) onEvent({ kind: "suspect", message: suspicion(database, outcome.suspect) });
-    const ms = Math.round((performance.now() - begun) * 10) / 10;
+    const ms = elapsedSince(begun);
     return { outcome, report: reportOf(order, outcome, ms) };
   } catch (error) {
     if (abandoned()) return { outcome: null, report: ABANDONED };

@@ -5,6 +5,7 @@ import type { Connection, Engine } from "../database/open.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
 import type { Places } from "../places.ts";
 import type { Child, Progress } from "../platform/child.ts";
+import { elapsedSince } from "../platform/elapsed.ts";
 import type { FileLock } from "../platform/lock.ts";
 import type { ActionReport, ProgressEvent } from "../report.ts";
 import type { Settings } from "../settings.ts";
@@ -72,7 +73,7 @@ export function aborted(reason: unknown): HoldfastError {
 /** Adds what was done to the report, with its time. */
 export function reporter(context: Context): (action: ActionReport) => void {
   const begun = performance.now();
-  return (action) => context.actions.push({ ...action, ms: Math.round((performance.now() - begun) * 10) / 10 });
+  return (action) => context.actions.push({ ...action, ms: elapsedSince(begun) });
 }
 
 /** Copies the live file through a child: its descriptors must not be opened and closed in this process. */

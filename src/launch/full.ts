@@ -13,6 +13,7 @@ import type { GuardOptions } from "../guard-options.ts";
 import { type Places, placesIn } from "../places.ts";
 import { createPrivateFolder, identify, isWritable } from "../platform/atomic-file.ts";
 import type { Child } from "../platform/child.ts";
+import { elapsedSince } from "../platform/elapsed.ts";
 import { register } from "../platform/registry.ts";
 import type { ActionReport, LaunchReport, OpenReport } from "../report.ts";
 import type { Opened, SealContent } from "../session.ts";
@@ -61,7 +62,7 @@ export async function launchFully(beginning: FullBeginning): Promise<Opened> {
       : { result: "skipped", reason: behind.reason },
     child: context.child,
     blocking: settings.backupMode === "blocking",
-    elapsed: () => elapsed(context),
+    elapsed: () => elapsedSince(context.begun),
     release,
     async afterClose() {
       const unconfirmed = facts.survey.restores.some((each) => each.databaseId === facts.databaseId);
@@ -252,14 +253,14 @@ async function run<Result>(
       report.found = found;
     });
     const result = conclude(context, facts);
-    report.blockedMs = elapsed(context);
+    report.blockedMs = elapsedSince(begun);
     return { context, source, report, facts, result, release };
   } catch (error) {
     await release();
     const refused = asRefusal(error, places, options.signal);
     if (!refused) throw error;
     report.outcome = dryRun ? "would-refuse" : "refused";
-    report.blockedMs = Math.round((performance.now() - begun) * 10) / 10;
+    report.blockedMs = elapsedSince(begun);
     report.error = refused.toJSON();
     refused.report = report;
     throw refused;
@@ -277,10 +278,6 @@ function keepSeal({ lock, places, readonly }: Context): () => void {
       // Without a seal the next launch looks more closely.
     }
   };
-}
-
-function elapsed(context: Context): number {
-  return Math.round((performance.now() - context.begun) * 10) / 10;
 }
 
 function requireBoth(options: GuardOptions): boolean {

@@ -22,6 +22,7 @@ import { type Places, placesIn } from "../places.ts";
 import { isWritable } from "../platform/atomic-file.ts";
 import { fs } from "../platform/builtins.ts";
 import type { Child } from "../platform/child.ts";
+import { elapsedSince } from "../platform/elapsed.ts";
 import type { FileLock } from "../platform/lock.ts";
 import { register } from "../platform/registry.ts";
 import type { LaunchReport, OpenReport, ProgressEvent } from "../report.ts";
@@ -179,7 +180,7 @@ function opened(
       return child;
     },
     blocking: rules.blocking,
-    elapsed: () => since(begun),
+    elapsed: () => elapsedSince(begun),
     afterClose: async () => {},
     async release() {
       await child?.stop();
@@ -197,12 +198,8 @@ function reportOf(places: Places, { appVersion, stampVersion, layout, appLayout 
     found: { state: "healthy", version: stampVersion, layout: layout === appLayout ? "equal" : "ahead" },
     actions: [],
     warnings: [],
-    blockedMs: since(begun),
+    blockedMs: elapsedSince(begun),
   };
-}
-
-function since(begun: number): number {
-  return Math.round((performance.now() - begun) * 10) / 10;
 }
 
 /** Whether the work behind has anything to look at: the content, the backup folder, or a date that has come. */
