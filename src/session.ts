@@ -22,8 +22,8 @@ export interface Opened {
   readonly seal: SealContent | null;
   /** The file as it was handed over; what was known of its backup holds until it is written to. */
   readonly file: FileIdentity | null;
-  /** What is to be done behind the application, or why nothing is. */
-  readonly behind: BehindOrder | Pick<BackupReport, "result" | "reason">;
+  /** What is to be done behind the application, or why nothing is; asked for after the hand-over. */
+  readonly findWork: () => BehindOrder | Pick<BackupReport, "result" | "reason">;
   /** The launch waits for the work behind. */
   readonly blocking: boolean;
   /** The child that is at work for it, started now where there is none. */
@@ -53,8 +53,9 @@ export interface CloseOptions {
 }
 
 export async function startSession(opened: Opened, onEvent: (event: ProgressEvent) => void): Promise<Guarded> {
-  const { db, report, behind, places, lock, blocking } = opened;
+  const { db, report, places, lock, blocking } = opened;
   let abandoned = false;
+  let order: BehindOrder | null = null;
   let outcome: BehindOutcome | null = null;
   let child: Child | undefined;
   /** Somebody waits for the work behind: then it keeps this process alive. */
@@ -86,13 +87,16 @@ export async function startSession(opened: Opened, onEvent: (event: ProgressEven
   };
 
   async function work(): Promise<BackupReport> {
-    if (!("places" in behind)) return { ...behind, actions: [], warnings: [] };
+    if (!blocking) await handOver();
+    const found = opened.findWork();
+    if (!("places" in found)) return { ...found, actions: [], warnings: [] };
+    order = found;
     // Whoever opens a database that nobody touched has no need of this.
     const { ABANDONED, orderBehind } = await import("./launch/behind.ts");
     if (abandoned) return ABANDONED;
     child = opened.child();
     hold(awaited);
-    const done = await orderBehind(child, behind, onEvent, () => abandoned);
+    const done = await orderBehind(child, order, onEvent, () => abandoned);
     outcome = done.outcome;
     // It would keep a process alive that has nothing left to do.
     void child.stop();
@@ -138,7 +142,7 @@ export async function startSession(opened: Opened, onEvent: (event: ProgressEven
     const untouched = sameIdentity(now, opened.file);
     await writeSeal(places, {
       ...content,
-      checkedAt: checked === "sound" && "places" in behind ? behind.now : content.checkedAt,
+      checkedAt: checked === "sound" && order ? order.now : content.checkedAt,
       backedUp: entry ? sameIdentity(now, entry.source) : untouched && content.backedUp,
       scrubDue: outcome ? (scrubDue ?? null) : content.scrubDue,
     });
@@ -160,6 +164,11 @@ export async function startSession(opened: Opened, onEvent: (event: ProgressEven
       return null;
     }
   }
+}
+
+/** Lets the application have its database first. */
+function handOver(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** From shared to alone, where nobody else holds it. */

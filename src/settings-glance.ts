@@ -47,18 +47,20 @@ export function glanceAt(settings: string | SettingsInput): Glance | null {
 /** Should a line of another value look like one of these, the seal it leads to knows nothing of this file. */
 function glanceAtFile(file: string): Glance | null {
   const text = readFileSync(file, "utf8");
-  const path = quotedValue(text, "db-path");
+  const path = quotedValue(DB_PATH.exec(text));
   if (path === undefined) return null;
   return {
     path,
-    backupDir: quotedValue(text, "db-backup-dir"),
+    backupDir: quotedValue(DB_BACKUP_DIR.exec(text)),
     folder: dirname(file),
     proof: proofOfSettingsFile(file),
   };
 }
 
-function quotedValue(text: string, key: string): string | undefined {
-  const line = new RegExp(`^[ \\t]*${key}[ \\t]*=[ \\t]*(?:("(?:[^"\\\\\\n]|\\\\.)*")|'([^'\\n]*)')`, "m").exec(text);
+const DB_PATH = /^[ \t]*db-path[ \t]*=[ \t]*(?:("(?:[^"\\\n]|\\.)*")|'([^'\n]*)')/m;
+const DB_BACKUP_DIR = /^[ \t]*db-backup-dir[ \t]*=[ \t]*(?:("(?:[^"\\\n]|\\.)*")|'([^'\n]*)')/m;
+
+function quotedValue(line: RegExpExecArray | null): string | undefined {
   if (!line) return undefined;
   const [, basic, literal] = line;
   return basic === undefined ? literal : (JSON.parse(basic) as string);

@@ -102,10 +102,12 @@ export function proofOfBackups({ backups, stem, index }: Places): string {
 }
 
 /** Whether the file is as the seal says, with no sidecar that holds anything. */
-export function isUntouched(places: Places, file: FileProof): boolean {
-  const now = proofOf(places.database);
-  if (!now || livingSidecars(observeFiles(places.database)).length > 0) return false;
-  return sameIdentity(now, file) && now.ctime === file.ctime;
+export function isUntouched({ database }: Places, file: FileProof): boolean {
+  const now = proofOf(database);
+  if (!sameIdentity(now, file) || now?.ctime !== file.ctime) return false;
+  // Most often there is none at all, and the closer look takes longer.
+  const sidecars = existsSync(`${database}-wal`) || existsSync(`${database}-journal`);
+  return !sidecars || livingSidecars(observeFiles(database)).length === 0;
 }
 
 /** How far the file can be trusted, from what is recorded of the last time. */
@@ -164,7 +166,7 @@ export function breakSeal(places: Places, { seal, file }: FoundSeal): void {
   const boot = currentBoot();
   // A rename would leave the record of an earlier run, and a launch after a kill would check for nothing.
   if (!isSameBoot(seal.boot, boot)) {
-    writeRecord(places, to, toToml(places, { ...seal, boot }));
+    writeRecord(places, to, { ...seal, boot });
     removeDurably(file);
   } else {
     renameSync(file, to);
@@ -174,7 +176,7 @@ export function breakSeal(places: Places, { seal, file }: FoundSeal): void {
 
 /** Records that an application has the database open, in place of any seal. */
 export function recordOpened(places: Places, record: Omit<OpenedRecord, "boot">): void {
-  writeRecord(places, find(places, places.opened).file, toToml(places, { ...record, boot: currentBoot() }));
+  writeRecord(places, find(places, places.opened).file, { ...record, boot: currentBoot() });
   removeSeal(places);
 }
 
@@ -215,7 +217,7 @@ export async function writeSeal(
   const file = proofOf(places.database);
   if (!file || !canTellLaterWrites(file)) return "the file system's clock is too coarse to tell a later write";
   const seal: Seal = { ...content, backups: proofOfBackups(places), file, boot: currentBoot(), suspect: null };
-  writeRecord(places, find(places, places.seal).file, toToml(places, seal));
+  writeRecord(places, find(places, places.seal).file, seal);
   const opened = find(places, places.opened);
   if (opened.found) removeDurably(opened.file);
   return null;
@@ -228,7 +230,7 @@ export async function writeSeal(
 export function renewSeal(places: Places, seal: Seal): void {
   const file = proofOf(places.database);
   if (!file || file.ctime === seal.file.ctime || !sameIdentity(file, seal.file)) return;
-  writeRecord(places, find(places, places.seal).file, toToml(places, { ...seal, file }));
+  writeRecord(places, find(places, places.seal).file, { ...seal, file });
 }
 
 /**
@@ -245,29 +247,77 @@ export function isCheckDue(lastCheck: string | null, now: string, interval: numb
 const HEAD =
   "# What Holdfast knows of the database from the last time. Without this file the next launch checks all of it.\n";
 
-function writeRecord(places: Places, file: string, record: Record<string, unknown>): void {
-  // What stands below a heading belongs to it.
-  const entries = Object.entries(record).sort(([, a], [, b]) => Number(isTable(a)) - Number(isTable(b)));
-  const lines = entries.flatMap(([key, value]) =>
-    isTable(value) ? ["", `[${key}]`, ...Object.entries(value).map(toLine)] : [toLine([key, value])],
-  );
-  writeAtomically(file, `${HEAD}${lines.join("\n")}\n`, temporaryIn(places.backups, places, "seal"));
-}
+/** The name in the file, the name here, and what it holds; `optional`: null here where it is absent there. */
+type Field<Names> = readonly [
+  written: string,
+  name: keyof Names & string,
+  type: "text" | "text-or-false" | "truth" | "whole" | "time",
+  optional?: "optional",
+];
 
-function isTable(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !(value instanceof Date);
+const PROOF_FIELDS: readonly Field<FileProof>[] = [
+  ["ino", "ino", "text"],
+  ["size", "size", "text"],
+  ["mtime", "mtime", "text"],
+  ["ctime", "ctime", "text"],
+];
+
+const OPENED_FIELDS: readonly Field<OpenedRecord>[] = [
+  ["database_id", "databaseId", "text"],
+  ["boot", "boot", "text"],
+  ["checked_at", "checkedAt", "time", "optional"],
+  ["suspect", "suspect", "text", "optional"],
+];
+
+const SEAL_FIELDS: readonly Field<Seal>[] = [
+  ...OPENED_FIELDS,
+  ["app_version", "appVersion", "text"],
+  ["app_layout", "appLayout", "text"],
+  ["stamp_version", "stampVersion", "text"],
+  ["layout", "layout", "text"],
+  ["settings", "settings", "text"],
+  ["settings_text", "settingsText", "text"],
+  ["settings_version", "settingsVersion", "text", "optional"],
+  ["settings_migrations", "settingsMigrations", "text-or-false", "optional"],
+  ["migrations", "migrations", "text", "optional"],
+  ["backups", "backups", "text"],
+  ["backed_up", "backedUp", "truth"],
+  ["scrub_due", "scrubDue", "time", "optional"],
+];
+
+const RULE_FIELDS: readonly Field<SealedRules>[] = [
+  ["retention", "retention", "whole"],
+  ["quarantine_retention", "quarantineRetention", "whole"],
+  ["min_interval", "minInterval", "whole"],
+  ["integrity_interval", "integrityInterval", "whole"],
+  ["scrub_interval", "scrubInterval", "whole"],
+  ["blocking", "blocking", "truth"],
+  ["always_check", "alwaysCheck", "truth"],
+];
+
+function writeRecord(places: Places, file: string, record: OpenedRecord | Seal): void {
+  const lines = [`database = ${JSON.stringify(relative(places.backups, places.database))}`];
+  if ("rules" in record) {
+    lines.push(...toLines(record, SEAL_FIELDS), "", "[rules]", ...toLines(record.rules, RULE_FIELDS));
+  } else lines.push(...toLines(record, OPENED_FIELDS));
+  lines.push("", "[file]", ...toLines(record.file, PROOF_FIELDS), "");
+  writeAtomically(file, HEAD + lines.join("\n"), temporaryIn(places.backups, places, "seal"));
 }
 
 /** A basic string, a number and a truth value are written in TOML as in JSON; a time has no quotes. */
-function toLine([key, value]: [string, unknown]): string {
-  return `${key} = ${value instanceof Date ? value.toISOString() : JSON.stringify(value)}`;
+function toLines<Names>(values: Names, fields: readonly Field<Names>[]): string[] {
+  return fields
+    .filter(([, name]) => values[name] !== null)
+    .map(([written, name, type]) => `${written} = ${type === "time" ? values[name] : JSON.stringify(values[name])}`);
 }
 
 /** How many databases may share a backup folder and a stem. */
 const MOST_SHARING = 100;
 
+type Written = Readonly<Record<string, unknown>>;
+
 /** The record of this database: its file, which may be yet to be made, and what stands in it. */
-function find(places: Places, first: string): { file: string; found: Record<string, unknown> | null } {
+function find(places: Places, first: string): { file: string; found: Written | null } {
   const database = relative(places.backups, places.database);
   for (let n = 1; n < MOST_SHARING; n++) {
     const file = n === 1 ? first : first.replace(/\.toml$/, `-${n}.toml`);
@@ -297,18 +347,19 @@ function readIfThere(file: string): string | null {
  * Reads what {@link writeRecord} wrote: TOML, but no more of it than is written there, since a parser of all of it
  * takes a quiet launch longer than the rest of the launch. Null for anything else: torn, or edited by hand.
  */
-function readRecord(text: string): Record<string, unknown> | null {
+function readRecord(text: string): Written | null {
   const record: Record<string, unknown> = {};
   let table = record;
   try {
     for (const line of text.split("\n")) {
       if (line === "" || line.startsWith("#")) continue;
-      const [, heading, key, value = ""] = /^(?:\[(\w+)\]|(\w+) = (.+))$/.exec(line) ?? [];
-      if (heading !== undefined) {
+      const equals = line.indexOf(" = ");
+      if (equals > 0) {
+        const value = line.slice(equals + 3);
+        table[line.slice(0, equals)] = value.endsWith("Z") ? value : (JSON.parse(value) as unknown);
+      } else if (line.startsWith("[") && line.endsWith("]")) {
         table = {};
-        record[heading] = table;
-      } else if (key !== undefined) {
-        table[key] = /^\d{4}-/.test(value) ? new Date(value) : (JSON.parse(value) as unknown);
+        record[line.slice(1, -1)] = table;
       } else return null;
     }
     return record;
@@ -317,99 +368,41 @@ function readRecord(text: string): Record<string, unknown> | null {
   }
 }
 
-function toToml(places: Places, record: OpenedRecord | Seal): Record<string, unknown> {
-  const { databaseId, boot, checkedAt, suspect, file } = record;
-  return {
-    database: relative(places.backups, places.database),
-    database_id: databaseId,
-    boot,
-    ...(checkedAt === null ? {} : { checked_at: new Date(checkedAt) }),
-    ...(suspect === null ? {} : { suspect }),
-    ...("settings" in record
-      ? {
-          app_version: record.appVersion,
-          app_layout: record.appLayout,
-          stamp_version: record.stampVersion,
-          layout: record.layout,
-          settings: record.settings,
-          settings_text: record.settingsText,
-          ...(record.settingsVersion === null ? {} : { settings_version: record.settingsVersion }),
-          ...(record.settingsMigrations === null ? {} : { settings_migrations: record.settingsMigrations }),
-          ...(record.migrations === null ? {} : { migrations: record.migrations }),
-          backups: record.backups,
-          backed_up: record.backedUp,
-          rules: rulesToToml(record.rules),
-          ...(record.scrubDue === null ? {} : { scrub_due: new Date(record.scrubDue) }),
-        }
-      : {}),
-    file: { ...file },
-  };
+function asOpened(record: Written | null): OpenedRecord | null {
+  const values = decode(record, OPENED_FIELDS);
+  const file = decode(record?.file, PROOF_FIELDS);
+  return values && file ? ({ ...values, file } as OpenedRecord) : null;
 }
 
-const text = (value: unknown): value is string => typeof value === "string";
-const time = (value: unknown): string | null =>
-  value instanceof Date && !Number.isNaN(value.getTime()) ? value.toISOString() : null;
-const table = (value: unknown): Record<string, unknown> =>
-  typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
-
-function asOpened(record: Record<string, unknown> | null): OpenedRecord | null {
-  if (!record) return null;
-  const { database_id: databaseId, boot, suspect } = record;
-  const { ino, size, mtime, ctime } = table(record.file);
-  if (![databaseId, boot, ino, size, mtime, ctime].every(text)) return null;
-  return {
-    databaseId: databaseId as string,
-    boot: boot as string,
-    file: { ino, size, mtime, ctime } as FileProof,
-    checkedAt: time(record.checked_at),
-    suspect: text(suspect) ? suspect : null,
-  };
+function asSeal(record: Written | null): Seal | null {
+  const values = decode(record, SEAL_FIELDS);
+  const file = decode(record?.file, PROOF_FIELDS);
+  const rules = decode(record?.rules, RULE_FIELDS);
+  return values && file && rules ? ({ ...values, file, rules } as Seal) : null;
 }
 
-function asSeal(record: Record<string, unknown> | null): Seal | null {
-  const base = asOpened(record);
-  if (!record || !base) return null;
-  const { app_version: appVersion, app_layout: appLayout, stamp_version: stampVersion } = record;
-  const { layout, settings, settings_text: settingsText, settings_migrations: folder, backups } = record;
-  if (![appVersion, appLayout, stampVersion, layout, settings, settingsText, backups].every(text)) return null;
-  const rules = asRules(table(record.rules));
-  if (!rules) return null;
-  return {
-    ...base,
-    appVersion: appVersion as string,
-    appLayout: appLayout as string,
-    stampVersion: stampVersion as string,
-    layout: layout as string,
-    settings: settings as string,
-    settingsText: settingsText as string,
-    settingsVersion: text(record.settings_version) ? record.settings_version : null,
-    settingsMigrations: text(folder) || folder === false ? folder : null,
-    migrations: text(record.migrations) ? record.migrations : null,
-    rules,
-    backups: backups as string,
-    backedUp: record.backed_up === true,
-    scrubDue: time(record.scrub_due),
-  };
+function decode<Names>(written: unknown, fields: readonly Field<Names>[]): Partial<Names> | null {
+  if (typeof written !== "object" || written === null) return null;
+  const decoded: Record<string, unknown> = {};
+  for (const [key, name, type, optional] of fields) {
+    const value = (written as Written)[key] ?? null;
+    if (value === null ? !optional : !isOfType(value, type)) return null;
+    decoded[name] = value;
+  }
+  return decoded as Partial<Names>;
 }
 
-const RULE_NAMES = {
-  retention: "retention",
-  quarantine_retention: "quarantineRetention",
-  min_interval: "minInterval",
-  integrity_interval: "integrityInterval",
-  scrub_interval: "scrubInterval",
-  blocking: "blocking",
-  always_check: "alwaysCheck",
-} as const satisfies Record<string, keyof SealedRules>;
-
-function rulesToToml(rules: SealedRules): Record<string, number | boolean> {
-  return Object.fromEntries(Object.entries(RULE_NAMES).map(([written, name]) => [written, rules[name]]));
-}
-
-function asRules(written: Record<string, unknown>): SealedRules | null {
-  const rules = Object.fromEntries(Object.entries(RULE_NAMES).map(([key, name]) => [name, written[key]]));
-  const { blocking, alwaysCheck, ...numbers } = rules;
-  const truths = [blocking, alwaysCheck].every((value) => typeof value === "boolean");
-  const whole = Object.values(numbers).every(Number.isSafeInteger) && truths;
-  return whole ? (rules as unknown as SealedRules) : null;
+function isOfType(value: unknown, type: Field<unknown>[2]): boolean {
+  switch (type) {
+    case "text":
+      return typeof value === "string";
+    case "text-or-false":
+      return typeof value === "string" || value === false;
+    case "truth":
+      return typeof value === "boolean";
+    case "whole":
+      return Number.isSafeInteger(value);
+    case "time":
+      return typeof value === "string" && !Number.isNaN(Date.parse(value));
+  }
 }

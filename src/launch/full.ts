@@ -46,20 +46,21 @@ export async function launchFully(beginning: FullBeginning): Promise<Opened> {
     lock: context.lock,
     seal: contentOfSeal(context, facts, source),
     file: identify(places.database),
-    behind: behind.work
-      ? {
-          places,
-          databaseId: facts.databaseId,
-          runningVersion: settings.appVersion,
-          version: stampOf(facts)?.appVersion ?? settings.appVersion,
-          retention: settings.backupRetention,
-          quarantineRetention: settings.quarantineRetention,
-          minInterval: settings.backupMinInterval,
-          scrubInterval: settings.scrubInterval,
-          check: behind.check,
-          now: context.now().toISOString(),
-        }
-      : { result: "skipped", reason: behind.reason },
+    findWork: () =>
+      behind.work
+        ? {
+            places,
+            databaseId: facts.databaseId,
+            runningVersion: settings.appVersion,
+            version: stampOf(facts)?.appVersion ?? settings.appVersion,
+            retention: settings.backupRetention,
+            quarantineRetention: settings.quarantineRetention,
+            minInterval: settings.backupMinInterval,
+            scrubInterval: settings.scrubInterval,
+            check: behind.check,
+            now: context.now().toISOString(),
+          }
+        : { result: "skipped", reason: behind.reason },
     child: context.child,
     blocking: settings.backupMode === "blocking",
     elapsed: () => elapsedSince(context.begun),

@@ -18,6 +18,6 @@ export function openLock(
     return new FileLock((path, options) => open(path, { ...options, readonly: true }), places.lock);
   }
   if (mode.dryRun && !existsSync(places.folder)) return null;
-  named(`making the folder ${places.folder}`, () => createPrivateFolder(places.folder));
+  if (!existsSync(places.lock)) named(`making the folder ${places.folder}`, () => createPrivateFolder(places.folder));
   return new FileLock(open, places.lock, places.database);
 }

@@ -58,13 +58,11 @@ export async function launchQuietly(beginning: Beginning): Promise<Opened | null
     if (!readonly) breakSeal(places, found);
     const engine = await loadEngine(options.opener === undefined ? undefined : String(options.opener));
     lock = openLock(engine.openPlain, places, { dryRun: false, readonly });
-    const held = readonly ? (lock?.tryShared() ?? true) : lock?.tryExclusive();
+    // Shared is enough: nothing is changed here, and whoever changes anything holds it alone.
+    const held = lock?.tryShared() ?? true;
     // A launch that came in between may have changed anything.
     if (held && isUntouched(places, seal.file)) db = openAsSealed(engine, places, options, seal);
-    if (db) {
-      if (!readonly) lock?.toShared();
-      return opened(places, seal, lock, db, { options, begun, startChild, unregister });
-    }
+    if (db) return opened(places, seal, lock, db, { options, begun, startChild, unregister });
   } catch {
     // The full launch meets the same and says what it is.
   }
@@ -155,31 +153,20 @@ function opened(
     unregister,
   }: Pick<Beginning, "options" | "begun" | "startChild"> & { unregister: () => void },
 ): Opened {
-  const { appVersion, stampVersion: version, databaseId, rules } = seal;
-  const report = reportOf(places, seal, begun);
-  const now = (options.now?.() ?? new Date()).toISOString();
-  const check = isCheckDue(seal.checkedAt, now, rules.integrityInterval) ? "full" : "none";
   let child: Child | undefined;
   return {
     db,
-    report,
+    report: reportOf(places, seal, begun),
     places,
     lock,
     seal: options.readonly ? null : seal,
     file: seal.file,
-    behind: options.readonly
-      ? { result: "skipped", reason: "the launch is read-only" }
-      : check === "none" && !isWorkDue(places, seal, now)
-        ? {
-            result: rules.retention === 0 ? "skipped" : "unchanged",
-            reason: "nothing was written since the last launch",
-          }
-        : { places, databaseId, runningVersion: appVersion, version, check, now, ...rules },
+    findWork: () => workBehind(places, seal, options),
     child: () => {
       child = startChild();
       return child;
     },
-    blocking: rules.blocking,
+    blocking: seal.rules.blocking,
     elapsed: () => elapsedSince(begun),
     afterClose: async () => {},
     async release() {
@@ -202,9 +189,27 @@ function reportOf(places: Places, { appVersion, stampVersion, layout, appLayout 
   };
 }
 
+function workBehind(places: Places, seal: Seal, options: GuardOptions): ReturnType<Opened["findWork"]> {
+  const { appVersion: runningVersion, stampVersion: version, databaseId, rules } = seal;
+  if (options.readonly) return { result: "skipped", reason: "the launch is read-only" };
+  const now = (options.now?.() ?? new Date()).toISOString();
+  const check = isCheckDue(seal.checkedAt, now, rules.integrityInterval) ? "full" : "none";
+  if (check === "full" || isWorkDue(places, seal, now))
+    return { places, databaseId, runningVersion, version, check, now, ...rules };
+  return {
+    result: rules.retention === 0 ? "skipped" : "unchanged",
+    reason: "nothing was written since the last launch",
+  };
+}
+
 /** Whether the work behind has anything to look at: the content, the backup folder, or a date that has come. */
 function isWorkDue(places: Places, seal: Seal, now: string): boolean {
   const { rules, backedUp, scrubDue } = seal;
   if (rules.retention > 0 && !backedUp) return true;
-  return proofOfBackups(places) !== seal.backups || (scrubDue !== null && now >= scrubDue);
+  if (scrubDue !== null && now >= scrubDue) return true;
+  try {
+    return proofOfBackups(places) !== seal.backups;
+  } catch {
+    return true;
+  }
 }

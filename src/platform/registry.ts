@@ -23,9 +23,8 @@ function guarded(): Set<string> {
  * @returns the function that takes it out again
  */
 export function register(path: string): () => void {
-  const inode = inodeOf(path);
   for (const known of guarded()) {
-    if (known === path || (inode !== null && inode === inodeOf(known))) {
+    if (known === path || isSameFile(known, path)) {
       throw new HoldfastError({
         code: "DB_IN_USE",
         message: `This process has guarded ${known} already${known === path ? "" : `, and ${path} is the same file`}.`,
@@ -38,8 +37,8 @@ export function register(path: string): () => void {
   return () => guarded().delete(path);
 }
 
-/** Looked up each time: a launch that creates or restores the database gives it a new one. */
-function inodeOf(path: string): string | null {
-  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return found && found.ino !== 0n ? `${found.dev}:${found.ino}` : null;
+/** Looked up each time: a launch that creates or restores the database gives it a new inode. */
+function isSameFile(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((path) => statSync(path, { bigint: true, throwIfNoEntry: false }));
+  return a !== undefined && a.ino !== 0n && a.ino === b?.ino && a.dev === b.dev;
 }
