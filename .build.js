@@ -3,7 +3,30 @@
  * every launch needs stands in one; what only some launches need is loaded when they need it.
  */
 import { rmSync } from "node:fs";
-import { build } from "rolldown";
+import { build, RolldownMagicString } from "rolldown";
+import { parseAst } from "rolldown/parseAst";
+
+/**
+ * V8 compiles a function when it is first called, after it has parsed it once already to find its end; one that
+ * stands in parentheses it compiles at once (https://v8.dev/blog/preparser#pife). Those of every launch are all
+ * called, and the application does not wait for them while its modules load.
+ */
+const compiledAtOnce = {
+  name: "compiled-at-once",
+  renderChunk(code, { name }) {
+    if (name !== "core") return null;
+    const text = new RolldownMagicString(code);
+    const { body } = parseAst(code);
+    const top = body.find(({ type }) => type !== "ImportDeclaration")?.start ?? 0;
+    for (const { type, id, start, end } of body) {
+      if (type !== "FunctionDeclaration") continue;
+      // As such a function is there from the beginning, it goes to the beginning.
+      text.prependRight(start, `var ${id.name} = (`).appendLeft(end, ");\n");
+      if (start !== top) text.move(start, end, top);
+    }
+    return text;
+  },
+};
 
 rmSync("dist", { recursive: true, force: true });
 
@@ -15,6 +38,7 @@ await build({
     "sample/main": "src/sample/main.ts",
   },
   platform: "node",
+  plugins: [compiledAtOnce],
   external: (id) => /^[^./]/.test(id) && id !== "smol-toml",
   transform: { target: "node22.15" },
   output: {
