@@ -32,9 +32,13 @@ export interface Engine {
 /** The lowest Node release that better-sqlite3 13 and `await using` run on; 20 crashes while loading it. */
 const LOWEST_NODE = [22, 15] as const;
 
-export function checkRuntime(version: string = process.versions.node): void {
-  const [major = 0, minor = 0] = version.split(".").map(Number);
-  if (major > LOWEST_NODE[0] || (major === LOWEST_NODE[0] && minor >= LOWEST_NODE[1])) return;
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+const isSupported = major > LOWEST_NODE[0] || (major === LOWEST_NODE[0] && minor >= LOWEST_NODE[1]);
+
+/** @throws UNSUPPORTED_RUNTIME */
+export function checkRuntime(): void {
+  if (isSupported) return;
+  const { node: version } = process.versions;
   throw new HoldfastError({
     code: "UNSUPPORTED_RUNTIME",
     message: `Holdfast needs Node.js ${LOWEST_NODE.join(".")} or later; this is ${version}.`,
@@ -45,14 +49,26 @@ export function checkRuntime(version: string = process.versions.node): void {
 
 /** By `require`: it is CommonJS, which `import` first reads through for its names. Both share one copy. */
 function load(): typeof Database {
-  checkRuntime();
   const { createRequire } = process.getBuiltinModule("node:module");
   return createRequire(import.meta.url)("better-sqlite3") as typeof Database;
 }
 
+/** With this module, so that no launch waits for it; SQLite itself is loaded with the first connection. */
+const loaded = loadAhead();
+
+function loadAhead(): typeof Database | undefined {
+  try {
+    return isSupported ? load() : undefined;
+  } catch {
+    // Whoever launches is told, and whoever only asks for help is not.
+    return undefined;
+  }
+}
+
 /** @param openerUrl URL of the application's own opener module */
 export async function loadEngine(openerUrl?: string): Promise<Engine> {
-  const Sqlite = load();
+  checkRuntime();
+  const Sqlite = loaded ?? load();
   let version: string | undefined;
   const opener = openerUrl === undefined ? undefined : await loadOpener(openerUrl);
   return {

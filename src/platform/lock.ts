@@ -52,7 +52,8 @@ export class FileLock {
 
   /** True when the lock is now held shared; false when somebody holds it alone. */
   tryShared(): boolean {
-    return this.#attempt("shared", () => this.#startReading());
+    // A transaction that has read something keeps the SHARED lock until it ends.
+    return this.#attempt("shared", () => this.#db.exec("BEGIN; SELECT count(*) FROM sqlite_schema"));
   }
 
   /**
@@ -60,7 +61,9 @@ export class FileLock {
    * the SHARED lock (https://sqlite.org/lockingv3.html, section 7).
    */
   toShared(): void {
-    this.#startReading();
+    const reader = this.#db.prepare(ENDLESS).iterate();
+    reader.next();
+    this.#reader = reader;
     this.#db.exec("COMMIT");
     this.#state = "shared";
   }
@@ -79,18 +82,13 @@ export class FileLock {
     this.#db.close();
   }
 
-  #startReading(): void {
-    const reader = this.#db.prepare(ENDLESS).iterate();
-    reader.next();
-    this.#reader = reader;
-  }
-
   #attempt(wanted: LockState, take: () => void): boolean {
     try {
       take();
       this.#state = wanted;
       return true;
     } catch (error) {
+      if (this.#state === "none" && this.#db.inTransaction) this.#db.exec("ROLLBACK");
       if (hasCode(error) && /^SQLITE_(BUSY|LOCKED)/.test(error.code)) return false;
       if (isCorruption(error)) {
         throw new HoldfastError(
