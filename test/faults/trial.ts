@@ -65,9 +65,8 @@ export async function attempt(stage: Stage, points: readonly Point[]): Promise<V
   const { flow } = stage;
   const place = layOut(stage);
   const { data, scratch } = place;
-  const good = goodBackups(data, scratch).filter((file) => !flow.retires?.includes(file));
-  const kept = (flow.keeps ?? []).map((file) => ({ file, hash: hashOf(join(data, file)) }));
-  const rows = [...flow.before];
+  const before = remember(flow, place);
+  const rows: string[] = [];
   const faults: string[] = [];
   const story: string[] = [];
   let reached = true;
@@ -79,23 +78,54 @@ export async function attempt(stage: Stage, points: readonly Point[]): Promise<V
     if (run.hung) faults.push("the run with the fault hung");
     for (const word of run.words)
       if ("failed" in word && !isOfApplication(word.failed)) faults.push(`no named error: ${word.failed}`);
-    faults.push(...judgeAtOnce(data, good, scratch));
+    faults.push(...judgeAtOnce(data, before.good, scratch));
   }
+  const after = await judgeRecovery(flow, place, { ...before, rows: [...before.rows, ...rows] });
+  story.push(after.told);
+  faults.push(...after.faults);
+  if (faults.length === 0 || !reached) rmSync(place.root, { recursive: true, force: true });
+  return { reached, faults, folder: place.root, story };
+}
+
+/** What must not be lost. */
+export interface Remembered {
+  readonly rows: readonly string[];
+  /** Backups. */
+  readonly good: readonly string[];
+  readonly kept: readonly { readonly file: string; readonly hash: string }[];
+}
+
+export function remember(flow: Flow, { data, scratch }: Place): Remembered {
+  return {
+    rows: flow.before,
+    good: goodBackups(data, scratch).filter((file) => !flow.retires?.includes(file)),
+    kept: (flow.keeps ?? []).map((file) => ({ file, hash: hashOf(join(data, file)) })),
+  };
+}
+
+/** A plain next launch, and what it left. */
+export async function judgeRecovery(
+  flow: Flow,
+  { data, scratch }: Place,
+  { rows, kept }: Remembered,
+): Promise<{ faults: readonly string[]; told: string }> {
   const next = await nextLaunch(data, flow.version);
-  story.push(JSON.stringify(next));
+  const faults: string[] = [];
   if (next.outcome !== "opened" && next.outcome !== flow.refusal)
     faults.push(`the next launch: ${next.outcome}: ${next.message}`);
   faults.push(...judgeFiles(data, scratch));
   const missing = missingTitles(rows, next.files, scratch);
   if (missing.length > 0) faults.push(`LOST: ${missing.join(", ")}; looked in ${next.files.join(", ")}`);
   for (const { file, hash } of kept) if (!isKept(hash, data)) faults.push(`LOST: the bytes of ${file}`);
-  if (faults.length === 0 || !reached) rmSync(place.root, { recursive: true, force: true });
-  return { reached, faults, folder: place.root, story };
+  return { faults, told: JSON.stringify(next) };
 }
 
-interface Place {
+/** Where one trial happens. */
+export interface Place {
   readonly root: string;
+  /** The flow's own folder. */
   readonly data: string;
+  /** For what is not the flow's. */
   readonly scratch: string;
 }
 
@@ -107,7 +137,8 @@ function layOut({ flow, folder, template }: Stage): Place {
   return place;
 }
 
-async function launch(
+/** @param n how many launches there were in this place */
+export async function launch(
   { app, flow, preload }: Stage,
   { root, data }: Place,
   n: number,
@@ -122,7 +153,7 @@ async function launch(
 }
 
 /** The trace holds calls of this name alone, so that the last that was injected is the one. */
-function isReached(processes: ReturnType<typeof callsOf>, { call, nth, path }: Point): boolean {
+export function isReached(processes: ReturnType<typeof callsOf>, { call, nth, path }: Point): boolean {
   return processes.some((calls) =>
     calls.some((each) => each.injected && each.call === call && each.nth === nth && each.path === path),
   );
