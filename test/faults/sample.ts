@@ -1,4 +1,4 @@
-/** A choice that is the same for the same seed: mulberry32, https://gist.github.com/tommyettinger/46a874533244883189143505d203312c */
+/** A choice that is the same for the same seed. */
 
 export function sample<T>(all: readonly T[], count: number, seed: number): readonly T[] {
   const rest = [...all];
@@ -8,7 +8,8 @@ export function sample<T>(all: readonly T[], count: number, seed: number): reado
   return chosen;
 }
 
-function numbers(seed: number): () => number {
+/** From 0 to below 1, the same for the same seed: mulberry32, https://gist.github.com/tommyettinger/46a874533244883189143505d203312c */
+export function numbers(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

@@ -1,0 +1,149 @@
+/**
+ * Whether a launch after some damage lost anything: told from the files before and after, with SQLite alone.
+ *
+ * What SQLite itself cannot tell is not demanded: a bit that turns one letter into another leaves a database that is
+ * sound, and of its two copies nothing says which is right. Then it has to be opened as it is.
+ */
+import { basename, join, relative } from "node:path";
+import { temporaries } from "../oracle.ts";
+import { NEWEST, OLDER } from "./backup-kinds.ts";
+import { contentOf, lacking } from "./content.ts";
+import type { Kind } from "./kind.ts";
+import type { Ended } from "./play.ts";
+import { contentFiles, DATABASE, isSound, type State } from "./state.ts";
+
+export interface Evidence {
+  readonly kind: Kind;
+  readonly folder: string;
+  readonly scratch: string;
+  /** Before the damage. */
+  readonly good: State;
+  /** After it, before the launch. */
+  readonly before: State;
+  readonly after: State;
+  readonly ended: Ended;
+}
+
+/** May end any launch of a database that is readable, but says strange things of itself. */
+const OF_CONTENT = ["CHECK_IMPOSSIBLE", "MIGRATION_DRIFT", "MIGRATION_FAILED"];
+
+/** @returns what is wrong; empty when all is well */
+export function judge(evidence: Evidence): readonly string[] {
+  const { ended, folder } = evidence;
+  if (ended.outcome === "failed") return [`no documented error: ${ended.message}`];
+  const faults = ended.outcome === "opened" ? judgeOpened(evidence) : judgeRefused(evidence);
+  // A swap that a person has to look at needs the file that was staged.
+  const left = ended.outcome === "SWAP_INTERRUPTED" ? [] : temporaries(folder);
+  return [...faults, ...judgeBackups(evidence), ...left.map((file) => `the temporary ${file} is left`)];
+}
+
+function judgeRefused({ kind, ended, good, before, after, folder }: Evidence): readonly string[] {
+  const { outcome, message } = ended;
+  const allowed = [...(kind.refusals ?? []), ...(kind.target === "database" ? OF_CONTENT : [])];
+  const noneLeft = outcome === "NO_USABLE_BACKUP" && usableBackups(good, before).length === 0;
+  const faults = allowed.includes(outcome) || noneLeft ? [] : [`refused without need: ${outcome}: ${message}`];
+  for (const file of contentFiles(before))
+    if (after.files.get(file) !== before.files.get(file) && !isKept(file, before, after, namedBy(ended, folder)))
+      faults.push(`refused, but ${file} was touched`);
+  return faults;
+}
+
+function judgeOpened(evidence: Evidence): readonly string[] {
+  const { kind, ended, good, before, after, folder, scratch } = evidence;
+  if (relative(folder, ended.database) !== DATABASE) return judgeElsewhere(evidence);
+  const faults: string[] = [];
+  const did = (action: string) => ended.actions.some((each) => each.action === action);
+  const replaced = did("restore") || did("finish-swap");
+  if (after.whole === null) return ["opened, and there is no database"];
+  const { damage, unjudged } = after.whole;
+  if (damage.length > 0 || (unjudged !== null && before.whole?.unjudged !== unjudged))
+    faults.push(`the open database is damaged: ${damage[0] ?? unjudged}`);
+  if (!ended.suspect && ended.backup.startsWith("failed")) faults.push(`its backup ${ended.backup}`);
+
+  const named = namedBy(ended, folder);
+  if (replaced || did("quarantine"))
+    // Where sidecars alone are set aside, SQLite goes on with the main file.
+    for (const file of contentFiles(before).filter((each) => replaced || each !== DATABASE))
+      if (before.files.get(file) !== EMPTY && !isKept(file, before, after, named))
+        faults.push(`LOST: the bytes of ${file}, which are in no file that the report names`);
+  if (replaced) faults.push(...judgeRestore(evidence));
+  else {
+    const seen = did("quarantine") ? before.alone : before.whole;
+    const lost = isSound(seen) ? lacking(seen.rows, after.whole.rows) : [];
+    if (lost.length > 0) faults.push(`LOST: ${lost.length} rows that SQLite could read, as ${lost[0]}`);
+    if (kind.target === "database" && kind.on !== "killed" && kind.on !== "hot" && !did("check"))
+      faults.push("it was changed since it was sealed, and opened without a check");
+  }
+  if (replaced && isSound(before.whole) && kind.target !== "sidecar" && kind.target !== "swap")
+    faults.push("a sound database was replaced");
+  if (kind.target === "record" || kind.target === "settings" || kind.target === "backup")
+    if (isSound(good.whole)) {
+      const lost = lacking(good.whole.rows, after.whole.rows);
+      if (lost.length > 0) faults.push(`LOST: ${lost.length} rows of a good database, as ${lost[0]}`);
+    }
+  for (const { file } of ended.actions.filter(({ action }) => action === "back-up"))
+    if (!isSound(contentOf(file, scratch))) faults.push(`${file} is named a backup and is not sound`);
+  if ([...after.whole.rows].some((row) => row.startsWith("recipe "))) faults.push("rows of another database are in it");
+  return faults;
+}
+
+/** The settings named another file: then this one has to be as it was. */
+function judgeElsewhere({ before, after }: Evidence): readonly string[] {
+  return contentFiles(before).flatMap((file) =>
+    before.files.get(file) === after.files.get(file) ? [] : [`${file} was touched by a launch of another file`],
+  );
+}
+
+/** The newest of the backups that are as they were must be the one. */
+function judgeRestore({ good, before, after, ended }: Evidence): readonly string[] {
+  const from = ended.actions.find((each) => each.action === "restore");
+  if (!from) return [];
+  const [expected] = usableBackups(good, before);
+  const used = basename(from.file);
+  const faults: string[] = [];
+  if (before.files.get(join("backups", used)) !== good.files.get(join("backups", used)))
+    faults.push(`restored from ${used}, which is not what it was`);
+  else if (used !== expected) faults.push(`restored from ${used}, though ${expected} is newer and good`);
+  if (after.whole === null || after.whole.rows.size < 100) faults.push("restored, and next to nothing is in it");
+  return faults;
+}
+
+/** Those with the bytes that they had, under the name that they had, the newest first. */
+function usableBackups(good: State, before: State): readonly string[] {
+  return [NEWEST, OLDER].filter((file) => {
+    const path = join("backups", file);
+    return good.files.has(path) && before.files.get(path) === good.files.get(path);
+  });
+}
+
+/** A backup that was good is there with its bytes, or was replaced by one that holds what is open now. */
+function judgeBackups({ good, before, after, ended, folder }: Evidence): readonly string[] {
+  const refreshed = ended.actions.filter((each) => each.action === "back-up" && !each.unchanged);
+  return usableBackups(good, before).flatMap((file) => {
+    const path = join("backups", file);
+    if (after.files.get(path) === before.files.get(path)) return [];
+    if (refreshed.some((each) => relative(folder, each.file) === path) && file === NEWEST) return [];
+    if ([...after.files].some(([name, hash]) => hash === before.files.get(path) && name !== path))
+      return [`the good backup ${file} has lost its name`];
+    return [`LOST: the good backup ${file} ${after.files.has(path) ? "has other bytes" : "is gone"}`];
+  });
+}
+
+/** As paths within the folder; sidecars that were set aside with a database have its name. */
+function namedBy({ actions, warnings }: Ended, folder: string): readonly string[] {
+  const inWarnings = warnings.flatMap((text) => text.match(/library-[\w.+-]+\.sqlite/g) ?? []);
+  return [
+    ...actions.flatMap(({ file }) => (file.startsWith(folder) ? [relative(folder, file)] : [])),
+    ...inWarnings.map((file) => join("backups", file)),
+  ];
+}
+
+const EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/** Whether these very bytes are in the database's place, or under a name that was told. */
+function isKept(file: string, before: State, after: State, named: readonly string[]): boolean {
+  const hash = before.files.get(file);
+  const ending = file.slice(DATABASE.length);
+  const mains = named.map((name) => name.replace(/-(wal|shm|journal)$/, ""));
+  return [DATABASE, ...mains].some((name) => after.files.get(name + ending) === hash);
+}

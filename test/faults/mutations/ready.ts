@@ -1,0 +1,49 @@
+/** The beginnings, prepared once in a folder and used by every process of a run. */
+import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { BEGINNINGS, type BeginningName, prepare, type Stage, stageAt } from "./beginnings.ts";
+import { mapPages, type PageMap } from "./pages.ts";
+import { DATABASE, isSound, type State, stateOf } from "./state.ts";
+
+export interface Beginning {
+  readonly stage: Stage;
+  readonly pages: PageMap | null;
+  readonly good: State;
+}
+
+export class Ready {
+  readonly folder: string;
+  readonly #known = new Map<BeginningName, Beginning>();
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** All of them, or those that are asked for. */
+  async prepare(names: readonly BeginningName[] = BEGINNINGS): Promise<this> {
+    mkdirSync(this.folder, { recursive: true });
+    for (const name of names) await prepare(name, this.folder);
+    return this;
+  }
+
+  beginning(name: BeginningName): Beginning {
+    const known = this.#known.get(name) ?? this.#look(name);
+    this.#known.set(name, known);
+    return known;
+  }
+
+  #look(name: BeginningName): Beginning {
+    const stage = stageAt(name, this.folder);
+    const scratch = join(this.folder, `scratch-${process.pid}`);
+    const good = stateOf(stage.folder, scratch);
+    const database = join(stage.folder, DATABASE);
+    const copy = join(scratch, "pages.sqlite");
+    // Beside a journal the main file alone is in the middle of something; it is mapped as it is rolled back.
+    const journaled = !isSound(good.alone) && isSound(good.whole);
+    for (const ending of journaled ? ["", "-journal"] : [""])
+      if (existsSync(database + ending)) copyFileSync(database + ending, copy + ending);
+    const pages = isSound(good.alone) || journaled ? mapPages(copy) : null;
+    rmSync(scratch, { recursive: true, force: true });
+    return { stage, pages, good };
+  }
+}
