@@ -9,10 +9,8 @@
  * Each step is flushed before the next begins, and each can be done twice: any later launch completes a swap
  * whose intent it finds, provided the files are still those that the intent names.
  */
-import { basename, dirname, join } from "node:path";
-import { parse, stringify } from "smol-toml";
-import * as v from "valibot";
-import { HoldfastError, hasCode, messageOf, named, namedAsync } from "../errors.ts";
+import { dirname } from "node:path";
+import { HoldfastError, named, namedAsync } from "../errors.ts";
 import { type Places, temporaryIn } from "../places.ts";
 import {
   type FileIdentity,
@@ -25,25 +23,12 @@ import {
   writeAtomically,
 } from "../platform/atomic-file.ts";
 import { fs } from "../platform/builtins.ts";
-import { isAbsent, observeFiles, presentSidecars, SIDECARS } from "./files.ts";
+import { isAbsent, observeFiles, presentSidecars } from "./files.ts";
+import { findIntent, freeIntentFile, type Intent, textOfIntent } from "./intent.ts";
 import type { Engine } from "./open.ts";
 import { sha256Of } from "./read-raw.ts";
 
-const { existsSync, readdirSync, readFileSync, statSync } = fs;
-
-const identity = v.object({ ino: v.string(), size: v.string(), mtime: v.string() });
-
-const intentSchema = v.object({
-  database: v.string(),
-  staged: v.string(),
-  staged_identity: identity,
-  old_identity: v.optional(identity),
-  /** Where the old files get their second names; absent where nothing has to be kept. */
-  aside: v.optional(v.string()),
-  sidecars: v.optional(v.array(v.object({ ending: v.picklist(SIDECARS), identity })), []),
-});
-
-type Intent = v.InferOutput<typeof intentSchema>;
+const { existsSync, statSync } = fs;
 
 /** Copies a file durably under a new name: in a child process, since it may be the live database. */
 export type CopyFile = (from: string, to: string) => Promise<void>;
@@ -72,7 +57,7 @@ export async function swap(order: SwapOrder, copy: CopyFile): Promise<void> {
   const file = freeIntentFile(places);
   await namedAsync(`swapping ${places.database}`, async () => {
     syncFolder(places.folder);
-    writeAtomically(file, HEAD + stringify(intent), temporaryIn(dirname(file), places, "intent"));
+    writeAtomically(file, textOfIntent(intent), temporaryIn(dirname(file), places, "intent"));
     const made: string[] = [];
     try {
       await keepOld(intent, places, copy, made);
@@ -84,9 +69,6 @@ export async function swap(order: SwapOrder, copy: CopyFile): Promise<void> {
     replaceOld(intent, file);
   });
 }
-
-const HEAD =
-  "# A swap of the database that is under way. The next launch completes it: do not edit or delete this file.\n";
 
 /** @param made gets the names that were given now */
 async function keepOld(intent: Intent, places: Places, copy: CopyFile, made: string[]): Promise<void> {
@@ -177,45 +159,6 @@ function differencesFrom(intent: Intent): string[] {
     if (!existsSync(intent.database + ending) && !kept) differences.push(`${intent.database + ending} is gone`);
   }
   return differences;
-}
-
-/** Intents carry the stem only; where two databases share a folder and a stem, the one inside tells whose it is. */
-function findIntent(places: Places): { file: string; intent: Intent } | { file: string; why: string } | null {
-  for (const file of intentFiles(places)) {
-    let intent: Intent;
-    try {
-      intent = v.parse(intentSchema, parse(readFileSync(file, "utf8")));
-    } catch (error) {
-      if (hasCode(error) && error.code === "ENOENT") continue;
-      return { file, why: `${file} cannot be read: ${messageOf(error).split("\n")[0]}` };
-    }
-    if (intent.database !== places.database) continue;
-    const inside =
-      dirname(intent.staged) === places.folder &&
-      (intent.aside === undefined || dirname(intent.aside) === places.backups);
-    return inside ? { file, intent } : { file, why: `${file} names files outside the folders of this database` };
-  }
-  return null;
-}
-
-function intentFiles(places: Places): string[] {
-  const name = basename(places.intent, ".toml");
-  try {
-    return readdirSync(places.backups)
-      .filter((file) => file.startsWith(name) && /^(-\d+)?\.toml$/.test(file.slice(name.length)))
-      .map((file) => join(places.backups, file));
-  } catch (error) {
-    // A folder that cannot be read is reported when its backups are needed; a swap is whole at every step.
-    if (hasCode(error) && ["ENOENT", "ENOTDIR", "EACCES"].includes(error.code)) return [];
-    throw error;
-  }
-}
-
-function freeIntentFile(places: Places): string {
-  const taken = new Set(intentFiles(places));
-  let file = places.intent;
-  for (let n = 2; taken.has(file); n++) file = places.intent.replace(/\.toml$/, `-${n}.toml`);
-  return file;
 }
 
 /**

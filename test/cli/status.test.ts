@@ -12,6 +12,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
 import { STATUS_OF } from "../../src/cli/exit-status.ts";
+import { textOfIntent } from "../../src/database/intent.ts";
 import { HoldfastError, status } from "../../src/index.ts";
 import { placesOf } from "../../src/places.ts";
 import { AppProcess } from "../fixtures/app-process.ts";
@@ -188,12 +189,9 @@ describe("status", () => {
   test("tells of a swap that was cut off, and does not look at a database that is being replaced", async () => {
     const app = await launched();
     const staged = join(app.folder, "staged.tmp");
-    app.write(
-      "backups/.library-db-intent.toml",
-      `database = ${JSON.stringify(app.path)}`,
-      `staged = ${JSON.stringify(staged)}`,
-      'staged_identity = { ino = "1", size = "1", mtime = "1" }',
-    );
+    const identity = { ino: "1", size: "1", mtime: "1" };
+    const intent = textOfIntent({ database: app.path, staged, staged_identity: identity, sidecars: [] });
+    app.write("backups/.library-db-intent.toml", intent);
     const { exitStatus, database, unfinishedSwap } = await app.status();
     expect(exitStatus).toBe(0);
     expect(database.state).toBe("unknown");

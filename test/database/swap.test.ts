@@ -12,8 +12,8 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import Database from "better-sqlite3";
-import { stringify } from "smol-toml";
 import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { type Intent, textOfIntent } from "../../src/database/intent.ts";
 import { type Engine, loadEngine } from "../../src/database/open.ts";
 import { type CopyFile, finishSwap, settle, swap, unfinishedSwap } from "../../src/database/swap.ts";
 import { type Places, placesOf } from "../../src/places.ts";
@@ -128,10 +128,7 @@ function writeIntent({ places, staged, aside }: Scene, parts: Record<string, unk
     sidecars,
     ...parts,
   };
-  writeFileSync(
-    places.intent,
-    stringify(Object.fromEntries(Object.entries(intent).filter(([, value]) => value !== undefined))),
-  );
+  writeFileSync(places.intent, textOfIntent(intent as Intent));
 }
 
 describe("a swap", () => {
@@ -176,9 +173,8 @@ describe("a swap", () => {
 
   test("leaves another database's record in the same folder alone", async () => {
     const set = scene();
-    const other =
-      'database = "/other/library.sqlite"\nstaged = "/other/x"\nstaged_identity = { ino = "1", size = "1", mtime = "1" }\n';
-    writeFileSync(set.places.intent, other);
+    writeIntent(set, { database: "/other/library.sqlite", staged: "/other/x" });
+    const other = readFileSync(set.places.intent, "utf8");
     await swap(set, copy);
     expect(readFileSync(set.places.intent, "utf8")).toBe(other);
     expect(readFileSync(set.places.database, "utf8")).toBe("new");
@@ -471,6 +467,32 @@ describe("files that are no longer those of the record", () => {
       kind: "broken",
       file: set.places.intent,
       differences: [expect.stringContaining(`${set.places.intent} cannot be read: `)],
+    });
+  });
+
+  test("a record that lost one of its lines is not followed, for the old database might be kept nowhere", async () => {
+    const set = scene();
+    writeIntent(set);
+    const text = readFileSync(set.places.intent, "utf8");
+    const lines = text.split("\n").filter((each) => / = /.test(each));
+    expect(lines.length).toBeGreaterThan(10);
+    for (const line of lines) {
+      writeFileSync(set.places.intent, text.replace(`${line}\n`, ""));
+      const before = contents(set);
+      expect(unfinishedSwap(set.places)).toMatchObject({ kind: "broken", file: set.places.intent });
+      await finishSwap(set.places, copy);
+      expect(contents(set)).toEqual(before);
+    }
+  });
+
+  test("a record that was changed by another hand is not followed", () => {
+    const set = scene();
+    writeIntent(set);
+    writeFileSync(set.places.intent, readFileSync(set.places.intent, "utf8").replaceAll("-corrupt", "-corrupu"));
+    expect(unfinishedSwap(set.places)).toEqual({
+      kind: "broken",
+      file: set.places.intent,
+      differences: [`${set.places.intent} was changed by another hand`],
     });
   });
 
