@@ -4,6 +4,7 @@
  */
 import { basename, dirname, join, parse } from "node:path";
 import { randomHex } from "./platform/builtins.ts";
+import { fnv1a } from "./platform/fnv.ts";
 import { realPath } from "./platform/real-path.ts";
 
 export interface Places {
@@ -44,15 +45,8 @@ export function placesOf(database: string, backupDir: string | undefined): Place
     intent: join(backups, `.${stem}-db-intent.toml`),
     seal: join(backups, `.${stem}-db-seal.toml`),
     opened: join(backups, `.${stem}-db-opened.toml`),
-    temporaryPrefix: `.${stem}-${markOf(database)}-`,
+    temporaryPrefix: `.${stem}-${fnv1a(database)}-`,
   };
-}
-
-/** Eight hex digits that tell the temporaries of two databases apart: FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/ */
-function markOf(path: string): string {
-  let hash = 0x811c9dc5;
-  for (const byte of Buffer.from(path)) hash = Math.imul(hash ^ byte, 0x01000193);
-  return (hash >>> 0).toString(16).padStart(8, "0");
 }
 
 /** The same for paths as the settings say them, links resolved. */

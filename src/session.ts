@@ -1,7 +1,8 @@
 /** An open database until it is closed: the work behind it, the close, and the seal at the end. */
 import type { BehindOrder, BehindOutcome } from "./backups/behind.ts";
 import type { Connection } from "./database/open.ts";
-import { type Seal, writeSeal } from "./database/seal.ts";
+import { writeSeal } from "./database/seal.ts";
+import type { Seal } from "./database/seal-record.ts";
 import type { Places } from "./places.ts";
 import { type FileIdentity, identify, sameIdentity } from "./platform/atomic-file.ts";
 import type { Child } from "./platform/child.ts";

@@ -10,80 +10,24 @@
  */
 import { basename, relative } from "node:path";
 import { type Places, temporaryIn } from "../places.ts";
-import {
-  type FileIdentity,
-  removeDurably,
-  sameIdentity,
-  syncFile,
-  syncFolder,
-  writeAtomically,
-} from "../platform/atomic-file.ts";
+import { removeDurably, sameIdentity, syncFile, syncFolder, writeAtomically } from "../platform/atomic-file.ts";
 import { currentBoot, isSameBoot } from "../platform/boot.ts";
 import { fs } from "../platform/builtins.ts";
 import { canTellLaterWrites, passTick } from "../platform/clock-tick.ts";
 import { proofOfFolder } from "../platform/folder-proof.ts";
 import { isAbsent, livingSidecars, observeFiles } from "./files.ts";
+import {
+  asOpened,
+  asSeal,
+  type FileProof,
+  type OpenedRecord,
+  readRecord,
+  type Seal,
+  textOfRecord,
+  type Written,
+} from "./seal-record.ts";
 
 const { existsSync, readFileSync, renameSync, statSync, truncateSync } = fs;
-
-/**
- * What tells an untouched file by `stat` alone. Strings of nanoseconds, since numbers would lose digits. No device
- * number: it may change when the machine is started anew.
- */
-export interface FileProof extends FileIdentity {
-  /** No program can set it back: a write that restored the mtime shows here. */
-  readonly ctime: string;
-}
-
-/** While the database is open. */
-export interface OpenedRecord {
-  readonly databaseId: string;
-  /** The run of the machine, see platform/boot.ts. */
-  readonly boot: string;
-  readonly file: FileProof;
-  /** When all pages were last found sound; ISO 8601, UTC. */
-  readonly checkedAt: string | null;
-  /** A check behind the application failed: what it found. */
-  readonly suspect: string | null;
-}
-
-/** What a clean close records besides: what the next launch would find, and what it would have to do. */
-export interface Seal extends OpenedRecord {
-  readonly appVersion: string;
-  /** Fingerprint of the layout that the application knows. */
-  readonly appLayout: string;
-  readonly stampVersion: string;
-  /** Fingerprint of the layout in the database. */
-  readonly layout: string;
-  /** What told the settings at a glance, and all of their values in one line. */
-  readonly settings: string;
-  readonly settingsText: string;
-  /** The settings that matter to a quiet launch, as they are written; null where they are not. */
-  readonly settingsVersion: string | null;
-  readonly settingsMigrations: string | false | null;
-  /** What `stat` said of the folder of migrations; null where they came in code. */
-  readonly migrations: string | null;
-  /** The settings that matter behind a quiet launch, with their defaults filled in: as long as `settings` are the same. */
-  readonly rules: SealedRules;
-  /** Whether a backup holds exactly this content. */
-  readonly backedUp: boolean;
-  /** What `stat` said of the index, the backups and what was set aside. */
-  readonly backups: string;
-  /** When the next of the backups is to be read again; null: never. */
-  readonly scrubDue: string | null;
-}
-
-/** Durations in milliseconds. */
-export interface SealedRules {
-  readonly retention: number;
-  readonly quarantineRetention: number;
-  readonly minInterval: number;
-  readonly integrityInterval: number;
-  readonly scrubInterval: number;
-  readonly blocking: boolean;
-  /** Every launch checks before it opens: then none is quiet. */
-  readonly alwaysCheck: boolean;
-}
 
 export function proofOf(path: string): FileProof | null {
   const found = statSync(path, { bigint: true, throwIfNoEntry: false });
@@ -244,77 +188,13 @@ export function isCheckDue(lastCheck: string | null, now: string, interval: numb
   return age < 0 || age >= interval;
 }
 
-const HEAD =
-  "# What Holdfast knows of the database from the last time. Without this file the next launch checks all of it.\n";
-
-/** The name in the file, the name here, and what it holds; `optional`: null here where it is absent there. */
-type Field<Names> = readonly [
-  written: string,
-  name: keyof Names & string,
-  type: "text" | "text-or-false" | "truth" | "whole" | "time",
-  optional?: "optional",
-];
-
-const PROOF_FIELDS: readonly Field<FileProof>[] = [
-  ["ino", "ino", "text"],
-  ["size", "size", "text"],
-  ["mtime", "mtime", "text"],
-  ["ctime", "ctime", "text"],
-];
-
-const OPENED_FIELDS: readonly Field<OpenedRecord>[] = [
-  ["database_id", "databaseId", "text"],
-  ["boot", "boot", "text"],
-  ["checked_at", "checkedAt", "time", "optional"],
-  ["suspect", "suspect", "text", "optional"],
-];
-
-const SEAL_FIELDS: readonly Field<Seal>[] = [
-  ...OPENED_FIELDS,
-  ["app_version", "appVersion", "text"],
-  ["app_layout", "appLayout", "text"],
-  ["stamp_version", "stampVersion", "text"],
-  ["layout", "layout", "text"],
-  ["settings", "settings", "text"],
-  ["settings_text", "settingsText", "text"],
-  ["settings_version", "settingsVersion", "text", "optional"],
-  ["settings_migrations", "settingsMigrations", "text-or-false", "optional"],
-  ["migrations", "migrations", "text", "optional"],
-  ["backups", "backups", "text"],
-  ["backed_up", "backedUp", "truth"],
-  ["scrub_due", "scrubDue", "time", "optional"],
-];
-
-const RULE_FIELDS: readonly Field<SealedRules>[] = [
-  ["retention", "retention", "whole"],
-  ["quarantine_retention", "quarantineRetention", "whole"],
-  ["min_interval", "minInterval", "whole"],
-  ["integrity_interval", "integrityInterval", "whole"],
-  ["scrub_interval", "scrubInterval", "whole"],
-  ["blocking", "blocking", "truth"],
-  ["always_check", "alwaysCheck", "truth"],
-];
-
 function writeRecord(places: Places, file: string, record: OpenedRecord | Seal): void {
-  const lines = [`database = ${JSON.stringify(relative(places.backups, places.database))}`];
-  if ("rules" in record) {
-    lines.push(...toLines(record, SEAL_FIELDS), "", "[rules]", ...toLines(record.rules, RULE_FIELDS));
-  } else lines.push(...toLines(record, OPENED_FIELDS));
-  lines.push("", "[file]", ...toLines(record.file, PROOF_FIELDS), "");
-  writeAtomically(file, HEAD + lines.join("\n"), temporaryIn(places.backups, places, "seal"));
-}
-
-/** A basic string, a number and a truth value are written in TOML as in JSON; a time has no quotes. */
-function toLines<Names>(values: Names, fields: readonly Field<Names>[]): string[] {
-  return fields
-    .filter(([, name]) => values[name] !== null)
-    .map(([written, name, type]) => `${written} = ${type === "time" ? values[name] : JSON.stringify(values[name])}`);
+  const database = relative(places.backups, places.database);
+  writeAtomically(file, textOfRecord(database, record), temporaryIn(places.backups, places, "seal"));
 }
 
 /** How many databases may share a backup folder and a stem. */
 const MOST_SHARING = 100;
-
-type Written = Readonly<Record<string, unknown>>;
 
 /** The record of this database: its file, which may be yet to be made, and what stands in it. */
 function find(places: Places, first: string): { file: string; found: Written | null } {
@@ -340,69 +220,5 @@ function readIfThere(file: string): string | null {
     return readFileSync(file, "utf8");
   } catch {
     return null;
-  }
-}
-
-/**
- * Reads what {@link writeRecord} wrote: TOML, but no more of it than is written there, since a parser of all of it
- * takes a quiet launch longer than the rest of the launch. Null for anything else: torn, or edited by hand.
- */
-function readRecord(text: string): Written | null {
-  const record: Record<string, unknown> = {};
-  let table = record;
-  try {
-    for (const line of text.split("\n")) {
-      if (line === "" || line.startsWith("#")) continue;
-      const equals = line.indexOf(" = ");
-      if (equals > 0) {
-        const value = line.slice(equals + 3);
-        table[line.slice(0, equals)] = value.endsWith("Z") ? value : (JSON.parse(value) as unknown);
-      } else if (line.startsWith("[") && line.endsWith("]")) {
-        table = {};
-        record[line.slice(1, -1)] = table;
-      } else return null;
-    }
-    return record;
-  } catch {
-    return null;
-  }
-}
-
-function asOpened(record: Written | null): OpenedRecord | null {
-  const values = decode(record, OPENED_FIELDS);
-  const file = decode(record?.file, PROOF_FIELDS);
-  return values && file ? ({ ...values, file } as OpenedRecord) : null;
-}
-
-function asSeal(record: Written | null): Seal | null {
-  const values = decode(record, SEAL_FIELDS);
-  const file = decode(record?.file, PROOF_FIELDS);
-  const rules = decode(record?.rules, RULE_FIELDS);
-  return values && file && rules ? ({ ...values, file, rules } as Seal) : null;
-}
-
-function decode<Names>(written: unknown, fields: readonly Field<Names>[]): Partial<Names> | null {
-  if (typeof written !== "object" || written === null) return null;
-  const decoded: Record<string, unknown> = {};
-  for (const [key, name, type, optional] of fields) {
-    const value = (written as Written)[key] ?? null;
-    if (value === null ? !optional : !isOfType(value, type)) return null;
-    decoded[name] = value;
-  }
-  return decoded as Partial<Names>;
-}
-
-function isOfType(value: unknown, type: Field<unknown>[2]): boolean {
-  switch (type) {
-    case "text":
-      return typeof value === "string";
-    case "text-or-false":
-      return typeof value === "string" || value === false;
-    case "truth":
-      return typeof value === "boolean";
-    case "whole":
-      return Number.isSafeInteger(value);
-    case "time":
-      return typeof value === "string" && !Number.isNaN(Date.parse(value));
   }
 }

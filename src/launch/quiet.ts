@@ -7,15 +7,8 @@ import { resolve } from "node:path";
 import { fingerprint, relate } from "../database/layout.ts";
 import { layoutIn, type MigrationSource, proofOfMigrations } from "../database/migration-files.ts";
 import { type Connection, type Engine, loadEngine } from "../database/open.ts";
-import {
-  breakSeal,
-  type FoundSeal,
-  findSeal,
-  isCheckDue,
-  isUntouched,
-  proofOfBackups,
-  type Seal,
-} from "../database/seal.ts";
+import { breakSeal, type FoundSeal, findSeal, isCheckDue, isUntouched, proofOfBackups } from "../database/seal.ts";
+import type { Seal } from "../database/seal-record.ts";
 import { named } from "../errors.ts";
 import type { GuardOptions } from "../guard-options.ts";
 import { type Places, placesIn } from "../places.ts";

@@ -17,6 +17,7 @@ import { join } from "node:path";
 import { proofOf, proofOfBackups } from "../../src/database/seal.ts";
 import type * as Holdfast from "../../src/index.ts";
 import { type Places, placesOf } from "../../src/places.ts";
+import { rewriteRecord } from "../fixtures/rewrite-record.ts";
 import { type AppRun, HOLDFAST, runApp } from "./run-app.ts";
 
 export const MIGRATIONS = {
@@ -97,13 +98,12 @@ export function copyTemplate(from: string, to: string): void {
     const file = join(places.backups, name);
     const proof = proofOf(places.database);
     if (!proof || isOutdated(join(from, "backups", name), from)) continue;
-    let text = readFileSync(file, "utf8").replace(
-      /^backups = .*$/m,
-      () => `backups = ${JSON.stringify(proofOfBackups(places))}`,
-    );
-    for (const [key, value] of Object.entries(proof))
-      text = text.replace(new RegExp(`^${key} = .*$`, "m"), `${key} = "${value}"`);
-    writeFileSync(file, text);
+    rewriteRecord(file, (text) => {
+      let now = text.replace(/^backups = .*$/m, () => `backups = ${JSON.stringify(proofOfBackups(places))}`);
+      for (const [key, value] of Object.entries(proof))
+        now = now.replace(new RegExp(`^${key} = .*$`, "m"), `${key} = "${value}"`);
+      return now;
+    });
   }
 }
 

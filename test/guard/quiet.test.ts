@@ -7,6 +7,7 @@ import { parse } from "smol-toml";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type Guarded, guard, type LaunchReport, type ProgressEvent } from "../../src/index.ts";
 import { AppProcess } from "../fixtures/app-process.ts";
+import { rewriteRecord } from "../fixtures/rewrite-record.ts";
 import { query, Workspace } from "../fixtures/workspace.ts";
 
 const DAY = 86_400_000;
@@ -229,14 +230,25 @@ describe("a sealed database", () => {
     ["a seal that was torn", (app) => writeFileSync(seal(app), "database = ")],
     [
       "a seal that was edited",
-      (app) => writeFileSync(seal(app), readFileSync(seal(app), "utf8").replace(/ino = .*/, 'ino = "1"')),
+      (app) => writeFileSync(seal(app), readFileSync(seal(app), "utf8").replace(/^scrub_interval = .*$/m, "")),
     ],
+    ["a seal of another file", (app) => rewriteRecord(seal(app), (text) => text.replace(/ino = .*/, 'ino = "1"'))],
   ])("is checked before it opens after %s", async (_, disturb) => {
     const app = await settled();
     disturb(app);
     expect(names(await app.launch("1.0.0"))).toEqual(["check", "back-up"]);
     await app.launch("1.0.0");
     expect(names(await app.launch("1.0.0"))).toEqual([]);
+  });
+
+  test("a seal in which one letter was changed is not believed, whatever it says", async () => {
+    const app = await settled();
+    await app.launch("1.1.0", ["not in a backup"], { backupRetention: 3 });
+    await app.launch("1.2.0", ["not in a backup either"], { backupRetention: 3 });
+    writeFileSync(seal(app), readFileSync(seal(app), "utf8").replace("\nretention = 3", "\nretention = 1"));
+    const report = await app.launch("1.2.0", [], { backupRetention: 3 });
+    expect(names(report)).toEqual(["check", "back-up"]);
+    expect(app.kept()).toEqual(["library-v1.0.0.sqlite", "library-v1.1.0.sqlite", "library-v1.2.0.sqlite"]);
   });
 
   test.each<[string, (app: Workspace) => Parameters<Workspace["launch"]>]>([
@@ -307,10 +319,7 @@ describe("an application that was killed", () => {
 
   test("before the machine was started anew: every page is read before the database opens", async () => {
     const app = await killed();
-    writeFileSync(
-      opened(app),
-      readFileSync(opened(app), "utf8").replace(/^boot = .*$/m, 'boot = "id:an-earlier-boot"'),
-    );
+    rewriteRecord(opened(app), (text) => text.replace(/^boot = .*$/m, 'boot = "id:an-earlier-boot"'));
     const report = await app.launch("1.0.0");
     expect(report.actions[0]).toMatchObject({ action: "check", reason: expect.stringContaining("started anew") });
     expect(app.titles()).toEqual(["Emma", "in the log"]);
@@ -326,7 +335,7 @@ describe("an application that was killed", () => {
 
   test("with a seal from an earlier boot: the record of this one says so", async () => {
     const app = await settled();
-    writeFileSync(seal(app), readFileSync(seal(app), "utf8").replace(/^boot = .*$/m, 'boot = "id:an-earlier-boot"'));
+    rewriteRecord(seal(app), (text) => text.replace(/^boot = .*$/m, 'boot = "id:an-earlier-boot"'));
     const process = new AppProcess(app, "1.0.0");
     expect(await process.hear()).toMatchObject({ ok: true, actions: [] });
     await process.kill();
@@ -353,9 +362,7 @@ describe("damage that shows behind the application", () => {
     // Rot below the file system leaves all times as they were; here the seal is made to agree.
     damage(app);
     const { mtimeNs, ctimeNs } = statSync(app.path, { bigint: true });
-    const text = readFileSync(seal(app), "utf8");
-    writeFileSync(
-      seal(app),
+    rewriteRecord(seal(app), (text) =>
       text.replace(/^mtime = .*$/m, `mtime = "${mtimeNs}"`).replace(/^ctime = .*$/m, `ctime = "${ctimeNs}"`),
     );
     const events: ProgressEvent[] = [];
