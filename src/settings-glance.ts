@@ -38,7 +38,8 @@ export interface Glance {
 /** @returns null where it takes a closer look */
 export function glanceAt(settings: string | SettingsInput): Glance | null {
   try {
-    return typeof settings === "string" ? glanceAtFile(resolve(settings)) : glanceAtObject(settings);
+    const glance = typeof settings === "string" ? glanceAtFile(resolve(settings)) : glanceAtObject(settings);
+    return glance && [glance.path, glance.backupDir].some((path) => path?.includes("\0")) ? null : glance;
   } catch {
     return null;
   }

@@ -33,7 +33,13 @@ export interface Settings {
 
 const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
-const nonEmpty = v.pipe(v.string("must be text in quotes"), v.trim(), v.minLength(1, "must not be empty"));
+const nonEmpty = v.pipe(
+  v.string("must be text in quotes"),
+  v.trim(),
+  v.minLength(1, "must not be empty"),
+  // No path can hold one, and Node would end the launch with an error of its own.
+  v.check((text) => !text.includes("\0"), "must not hold the character U+0000"),
+);
 const count = v.pipe(
   v.number("must be a whole number"),
   v.integer("must be a whole number"),

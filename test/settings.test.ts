@@ -59,6 +59,7 @@ const KEYS: Record<string, { good: [string, unknown][]; bad: [string, RegExp][] 
       ["3", /^db-path = 3 must be text in quotes\.$/],
       ['""', /^db-path = "" must not be empty\.$/],
       ['"  "', /must not be empty/],
+      ['"a\\u0000b"', /must not hold the character U\+0000/],
       ["true", /must be text in quotes/],
       ['["a"]', /must be text in quotes/],
     ],
@@ -114,6 +115,7 @@ const KEYS: Record<string, { good: [string, unknown][]; bad: [string, RegExp][] 
     bad: [
       ["false", /must be text in quotes/],
       ['""', /must not be empty/],
+      ['"\\u0000"', /must not hold the character U\+0000/],
     ],
   },
   "db-backup-mode": {

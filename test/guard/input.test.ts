@@ -180,6 +180,15 @@ describe("drift", () => {
     expect(report.found.layout).toBe("equal");
   });
 
+  test.each<[string, object]>([
+    ["a path", { path: "library\0.sqlite" }],
+    ["a backup folder", { backupDir: "\0" }],
+  ])("%s that no file system takes is a fault of the settings", async (_, settings) => {
+    const error = await new Workspace().release(1).refusal("1.0.0", settings);
+    expect(error.code).toBe("SETTINGS_INVALID");
+    expect(error.message).toContain("must not hold the character U+0000");
+  });
+
   test("a migrations folder that a bundle forgot is a fault of the settings, never a downgrade", async () => {
     const app = new Workspace().release(2);
     await app.launch("2.0.0");
