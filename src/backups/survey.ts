@@ -59,7 +59,7 @@ export const EMPTY_SURVEY: Survey = {
 
 /** For child processes: backups that are not listed are opened to see what they say. */
 export function surveyBackups(engine: Engine, places: Places): Survey {
-  return survey(places, (file) => lookAt(engine, places, file)) as Survey;
+  return survey(places, (file, listed) => lookAt(engine, places, file, listed)) as Survey;
 }
 
 /** The same by `stat` alone; null where a backup that is not listed must be opened. */
@@ -69,7 +69,8 @@ export function surveyListed(places: Places): Survey | null {
 
 type Sight = { readonly entry: IndexEntry } | { readonly why: string; readonly regular: boolean };
 
-function survey(places: Places, look: (file: string) => Sight | null): Survey | null {
+/** @param look at a file that is not listed, or whose listed checksum is another than the one beside it */
+function survey(places: Places, look: (file: string, listed: string | null) => Sight | null): Survey | null {
   let names: string[];
   try {
     names = listFolder(places.backups);
@@ -103,7 +104,7 @@ function survey(places: Places, look: (file: string) => Sight | null): Survey | 
   for (const file of names) {
     const name = readName(places.stem, file);
     if (name?.kind !== "backup" || name.sidecar || listed.has(file)) continue;
-    const found = look(file);
+    const found = look(file, reading.index.entries.find((entry) => entry.file === file)?.sha256 ?? null);
     if (found === null) return null;
     if ("entry" in found) {
       backups.push(found.entry);
@@ -152,11 +153,12 @@ function compare(places: Places, entry: IndexEntry): Comparison {
     return { kind: "replaced", why: "it is another copy than the one listed" };
   }
   if (lstatSync(path).size !== entry.size) return { kind: "changed", why: "its size is not the one listed" };
+  if (checksums.length === 0 && entry.sha256 !== null) return { kind: "changed", why: "its checksum is not beside it" };
   return { kind: "same" };
 }
 
 /** An unlisted file with the name of a backup: what it says of itself, or why it is left alone. */
-function lookAt(engine: Engine, places: Places, file: string): Sight {
+function lookAt(engine: Engine, places: Places, file: string, listed: string | null): Sight {
   const unfit = unfitName(places.backups, file);
   if (unfit) return { why: unfit, regular: false };
   const path = join(places.backups, file);
@@ -185,7 +187,7 @@ function lookAt(engine: Engine, places: Places, file: string): Sight {
         reason: row.reason,
         label: row.label,
         size: lstatSync(path).size,
-        sha256: checksumOf(path),
+        sha256: checksumOf(path, listed),
         verifiedAt: null,
         content: row.content,
         source: null,
@@ -196,9 +198,12 @@ function lookAt(engine: Engine, places: Places, file: string): Sight {
   }
 }
 
-/** Two checksums stand beside a backup whose replacement was cut off: the bytes say which one holds. */
-function checksumOf(path: string): string | null {
-  const checksums = readChecksums(path);
+/**
+ * Two checksums stand beside a backup whose replacement was cut off, and the index may list another than a checksum
+ * file that was damaged: the bytes say which one holds.
+ */
+function checksumOf(path: string, listed: string | null): string | null {
+  const checksums = [...readChecksums(path), ...(listed === null ? [] : [listed])];
   if (checksums.length < 2) return checksums[0] ?? null;
   const actual = sha256Of(path);
   return checksums.find((checksum) => checksum === actual) ?? checksums[0] ?? null;

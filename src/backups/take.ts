@@ -168,8 +168,10 @@ export async function keepIndex(tools: Tools, order: BackupOrder): Promise<Upkee
       const known = entry.databaseId !== databaseId || entry.verifiedAt !== null;
       const verified = known ? null : await verifyBackup(tools, places, entry);
       if (!verified) entries.push(entry);
-      else if (verified.ok) entries.push({ ...entry, sha256: verified.sha256, verifiedAt: order.now });
-      else warnings.push(setBackupAside(places, entry.file, verified.reason, order.now));
+      else if (verified.ok) {
+        mendChecksum(places, entry.file, verified.sha256);
+        entries.push({ ...entry, sha256: verified.sha256, verifiedAt: order.now });
+      } else warnings.push(setBackupAside(places, entry.file, verified.reason, order.now));
     }
     const judged = applyRetention(
       entries.filter((entry) => entry.databaseId === databaseId),
@@ -193,6 +195,13 @@ export async function keepIndex(tools: Tools, order: BackupOrder): Promise<Upkee
       warnings,
     };
   });
+}
+
+/** A checksum file that is missing or was damaged, beside a backup that is sound. */
+function mendChecksum(places: Places, file: string, sha256: string): void {
+  const path = join(places.backups, file);
+  const beside = readChecksums(path);
+  if (beside.length !== 1 || beside[0] !== sha256) writeChecksums(path, [sha256], places);
 }
 
 /** The index first, so that it never names what is gone; on a full disk the files first, to make room for it. */

@@ -165,6 +165,36 @@ describe("a backup", () => {
     expect(hashOf(file)).toBe(before);
   });
 
+  describe.each<[string, (checksum: string) => void]>([
+    ["is gone", (checksum) => rmSync(checksum)],
+    ["has zero bytes", (checksum) => writeFileSync(checksum, "")],
+    ["names other bytes", (checksum) => writeFileSync(checksum, `${"0".repeat(64)}  library-v1.0.0.sqlite\n`)],
+  ])("whose checksum file %s, while the index has its checksum", (_, damage) => {
+    test("is restored all the same", async () => {
+      const app = new Workspace().release(1);
+      await app.launch("1.0.0", ["Emma"]);
+      await app.launch("1.0.0");
+      damage(join(app.backups, "library-v1.0.0.sqlite.sha256"));
+      writeFileSync(app.path, "no database");
+      await app.launch("1.0.0");
+      expect(app.titles()).toEqual(["Emma"]);
+    });
+
+    test("keeps its name and its bytes, and gets its checksum beside it again", async () => {
+      const app = new Workspace().release(1);
+      await app.launch("1.0.0", ["Emma"]);
+      await app.launch("1.0.0");
+      const file = join(app.backups, "library-v1.0.0.sqlite");
+      const hash = hashOf(file);
+      damage(`${file}.sha256`);
+      await app.launch("1.0.0");
+      expect(hashOf(file)).toBe(hash);
+      expect(readFileSync(`${file}.sha256`, "utf8")).toBe(`${hash}  library-v1.0.0.sqlite\n`);
+      expect(entries(app)).toMatchObject([{ file: "library-v1.0.0.sqlite", sha256: hash }]);
+      expect(app.kept()).toEqual(["library-v1.0.0.sqlite"]);
+    });
+  });
+
   test("is consistent while the application goes on writing", async () => {
     const app = new Workspace().release(1);
     const library = await app.guard("1.0.0");
