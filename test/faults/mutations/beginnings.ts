@@ -1,10 +1,10 @@
 /** What is damaged: databases that Holdfast has launched and an application has written to, in every state. */
-import { copyFileSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { leaveHotJournal, overwrite } from "../damage.ts";
 import { layOutApp, runApp } from "../run-app.ts";
-import { Template } from "../template.ts";
+import { copyTemplate, Template } from "../template.ts";
 import { LIBRARY, RECIPES, SHELVES } from "./library.ts";
 
 export const BEGINNINGS = ["sealed", "killed", "journal", "hot", "corrupt", "missing", "swap", "late-swap"] as const;
@@ -16,12 +16,21 @@ export const VERSION = "1.1.0";
 const FIRST = { "0001_library.sql": LIBRARY };
 const SECOND = { ...FIRST, "0002_shelves.sql": SHELVES };
 
+/** As they are by default; they are there to be damaged. */
+const SETTINGS = {
+  "db-migrations": "migrations",
+  "db-backup-retention": 2,
+  "db-on-corruption": "restore",
+  "db-on-missing": "restore",
+  "db-scrub-interval": "30d",
+};
+
 /** Two releases, a backup of each, and a row that no backup holds; closed cleanly, in WAL mode. */
 async function sealed(template: Template): Promise<void> {
-  await template.settle({ "db-migrations": "migrations" }).release(FIRST).launch("1.0.0", ["Middlemarch"]);
+  await template.release(FIRST).launch("1.0.0", ["Middlemarch"]);
   await template.launch("1.0.0");
   await template.release(SECOND).launchAndDie(VERSION, ["Emma"]);
-  copyFileSync(`${template.places.database}-wal`, `${oldOf(template.folder)}-wal`);
+  copyFileSync(`${template.places.database}-wal`, `${template.folder}-old-wal`);
   await template.launch(VERSION);
   await template.launch(VERSION, ["Persuasion"]);
 }
@@ -44,32 +53,20 @@ async function journal(template: Template): Promise<void> {
   await template.launch(VERSION, ["Persuasion"]);
 }
 
-const PREPARATIONS: Readonly<Record<BeginningName, (template: Template) => Promise<unknown>>> = {
-  sealed,
-  killed: async (template) => {
-    await sealed(template);
-    await template.launchAndDie(VERSION, ["Villette", "Shirley", "Cranford", "Romola"]);
-  },
-  journal,
-  hot: async (template) => {
-    await journal(template);
-    leaveHotJournal(template.places.database);
-  },
-  corrupt: async (template) => {
-    await sealed(template);
-    overwrite(template.forgetSeal().places.database, 0);
-  },
-  missing: async (template) => {
-    await sealed(template);
-    rmSync(template.places.database);
-  },
-  swap: beforeSwap,
-  "late-swap": beforeSwap,
+/** What is made of another beginning, and how; the first two are made from nothing. */
+const MADE_OF: Readonly<Record<BeginningName, readonly [BeginningName | null, (template: Template) => unknown]>> = {
+  sealed: [null, sealed],
+  journal: [null, journal],
+  killed: ["sealed", (template) => template.launchAndDie(VERSION, ["Villette", "Shirley", "Cranford", "Romola"])],
+  hot: ["journal", ({ places }) => leaveHotJournal(places.database)],
+  corrupt: ["sealed", (template) => overwrite(template.forgetSeal().places.database, 0)],
+  missing: ["sealed", ({ places }) => rmSync(places.database)],
+  swap: ["sealed", beforeSwap],
+  "late-swap": ["sealed", beforeSwap],
 };
 
 /** A corrupt database with a log of its own, which the next launch replaces. */
 async function beforeSwap(template: Template): Promise<void> {
-  await sealed(template);
   await template.launchAndDie(VERSION, ["Villette"]);
   overwrite(template.forgetSeal().places.database, 0);
 }
@@ -80,21 +77,28 @@ export interface Stage {
   readonly app: string;
   /** Files of a database that has nothing to do with this one. */
   readonly foreign: string;
+  /** A log of this one, from some sessions before. */
+  readonly old: string;
 }
 
 export function stageAt(name: BeginningName, root: string): Stage {
-  return { name, folder: join(root, name), app: join(root, "app.mjs"), foreign: join(root, `${name}-foreign.sqlite`) };
+  const folder = join(root, name);
+  return { name, folder, app: join(root, "app.mjs"), foreign: `${folder}-foreign.sqlite`, old: `${folder}-old-wal` };
 }
 
-export async function prepare(name: BeginningName, root: string): Promise<void> {
-  const { folder, foreign } = stageAt(name, root);
-  await PREPARATIONS[name](new Template(folder, layOutApp(root)));
-  makeForeign(foreign);
-}
-
-/** What stood beside the database some sessions before. */
-export function oldOf(folder: string): string {
-  return `${folder}-old`;
+/** All of them, in a folder of their own. */
+export async function prepareAll(root: string): Promise<void> {
+  const app = layOutApp(root);
+  for (const name of BEGINNINGS) {
+    const { folder, foreign, old } = stageAt(name, root);
+    const [from, make] = MADE_OF[name];
+    if (from !== null) {
+      copyTemplate(stageAt(from, root).folder, folder);
+      if (existsSync(stageAt(from, root).old)) copyFileSync(stageAt(from, root).old, old);
+    }
+    await make(new Template(folder, app).settle(SETTINGS));
+    makeForeign(foreign);
+  }
 }
 
 /** A database, and its `-wal`, `-shm` and `-journal`, each as it is in the middle of work. */

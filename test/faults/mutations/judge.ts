@@ -95,15 +95,15 @@ function judgeElsewhere({ before, after }: Evidence): readonly string[] {
 }
 
 /** The newest of the backups that are as they were must be the one. */
-function judgeRestore({ good, before, after, ended }: Evidence): readonly string[] {
+function judgeRestore({ kind, good, before, after, ended }: Evidence): readonly string[] {
   const from = ended.actions.find((each) => each.action === "restore");
   if (!from) return [];
   const [expected] = usableBackups(good, before);
   const used = basename(from.file);
   const faults: string[] = [];
-  if (before.files.get(join("backups", used)) !== good.files.get(join("backups", used)))
-    faults.push(`restored from ${used}, which is not what it was`);
-  else if (used !== expected) faults.push(`restored from ${used}, though ${expected} is newer and good`);
+  if (before.files.get(join("backups", used)) !== good.files.get(join("backups", used))) {
+    if (!kind.unprovable) faults.push(`restored from ${used}, which is not what it was`);
+  } else if (used !== expected) faults.push(`restored from ${used}, though ${expected} is newer and good`);
   if (after.whole === null || after.whole.rows.size < 100) faults.push("restored, and next to nothing is in it");
   return faults;
 }
@@ -117,12 +117,14 @@ function usableBackups(good: State, before: State): readonly string[] {
 }
 
 /** A backup that was good is there with its bytes, or was replaced by one that holds what is open now. */
-function judgeBackups({ good, before, after, ended, folder }: Evidence): readonly string[] {
+function judgeBackups({ kind, good, before, after, ended, folder }: Evidence): readonly string[] {
   const refreshed = ended.actions.filter((each) => each.action === "back-up" && !each.unchanged);
   return usableBackups(good, before).flatMap((file) => {
     const path = join("backups", file);
     if (after.files.get(path) === before.files.get(path)) return [];
     if (refreshed.some((each) => relative(folder, each.file) === path) && file === NEWEST) return [];
+    // So the settings say.
+    if (kind.target === "settings" && ended.actions.some((each) => each.action === "retire")) return [];
     if ([...after.files].some(([name, hash]) => hash === before.files.get(path) && name !== path))
       return [`the good backup ${file} has lost its name`];
     return [`LOST: the good backup ${file} ${after.files.has(path) ? "has other bytes" : "is gone"}`];

@@ -1,7 +1,7 @@
 /** The beginnings, prepared once in a folder and used by every process of a run. */
 import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { BEGINNINGS, type BeginningName, prepare, type Stage, stageAt } from "./beginnings.ts";
+import { type BeginningName, prepareAll, type Stage, stageAt } from "./beginnings.ts";
 import { mapPages, type PageMap } from "./pages.ts";
 import { DATABASE, isSound, type State, stateOf } from "./state.ts";
 
@@ -19,10 +19,9 @@ export class Ready {
     this.folder = folder;
   }
 
-  /** All of them, or those that are asked for. */
-  async prepare(names: readonly BeginningName[] = BEGINNINGS): Promise<this> {
+  async prepare(): Promise<this> {
     mkdirSync(this.folder, { recursive: true });
-    for (const name of names) await prepare(name, this.folder);
+    await prepareAll(this.folder);
     return this;
   }
 

@@ -1,6 +1,5 @@
 /** Damage to what stands beside the database: its log, its journal, and those of others. */
 import { copyFileSync, existsSync, readFileSync, rmSync } from "node:fs";
-import { oldOf } from "./beginnings.ts";
 import { append, copyBlock, cutAnywhere, cutAt, fill, flipBit, scribble, swapBlocks, zeroSector } from "./bytes.ts";
 import type { Draw } from "./draw.ts";
 import { type Damage, family, type Kind, type Site } from "./kind.ts";
@@ -37,7 +36,7 @@ const onTwoFrames =
 const bring =
   (ending: "-wal" | "-shm" | "-journal", from: "foreign" | "old" = "foreign"): Damage =>
   ({ places, stage }) => {
-    copyFileSync(`${from === "old" ? oldOf(stage.folder) : stage.foreign}${ending}`, places.database + ending);
+    copyFileSync(from === "old" ? stage.old : stage.foreign + ending, places.database + ending);
     return `the ${from} ${ending}`;
   };
 

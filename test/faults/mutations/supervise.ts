@@ -10,11 +10,13 @@ export interface Run {
   readonly jobs: number;
   readonly sabotage?: string;
   readonly onVerdict: (verdict: Verdict) => void;
+  /** After so many milliseconds without an end a case hangs. */
+  readonly patience?: number;
   /** No further case is begun. */
   readonly isOver?: () => boolean;
 }
 
-const MOST_TIME = 30_000;
+const PATIENCE = 30_000;
 /** A process is given so many at a time: what one leaks does not add up. */
 const A_BATCH = 100;
 
@@ -30,14 +32,17 @@ export async function superviseAll(cases: readonly Case[], run: Run): Promise<vo
 }
 
 /** @returns what is left after the case that hung or ended the process */
-async function superviseBatch(batch: Case[], { folder, sabotage, onVerdict, isOver }: Run): Promise<Case[]> {
+async function superviseBatch(
+  batch: Case[],
+  { folder, sabotage, onVerdict, isOver, patience = PATIENCE }: Run,
+): Promise<Case[]> {
   const child = fork(fileURLToPath(new URL("./run-cases.ts", import.meta.url)), { execArgv: ["--no-warnings"] });
   let at: Case | null = null;
   let done = 0;
   let why = "";
   let begun = performance.now();
   const watch = setInterval(() => {
-    if (performance.now() - begun > MOST_TIME) why = end(child, `hung: not at its end after ${MOST_TIME / 1000} s`);
+    if (performance.now() - begun > patience) why = end(child, `hung: not at its end after ${patience / 1000} s`);
     else if (isOver?.()) why = end(child, "over");
   }, 500);
   child.on("message", (word: Word) => {
