@@ -2,10 +2,12 @@
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sample } from "../sample.ts";
+import { type Loss, makeSmallBackup, type SmallBackup, turnBits } from "./backup-bits.ts";
 import { spread } from "./cases.ts";
 import { KINDS } from "./kinds.ts";
+import { PAGE_KINDS } from "./pages.ts";
 import { Ready } from "./ready.ts";
 import { type Run, superviseAll } from "./supervise.ts";
 import { tell } from "./tally.ts";
@@ -36,6 +38,24 @@ test(`${CASES} databases damaged from outside: each launch opens or is refused, 
   expect(verdicts).toHaveLength(CASES);
   expect(new Set(verdicts.map(({ end }) => end))).toContain("restored");
 }, 180_000);
+
+describe("a backup of which one bit was turned", () => {
+  let backup: SmallBackup;
+
+  beforeAll(async () => {
+    backup = await makeSmallBackup(join(folder, "bits"));
+  });
+
+  test("is small, and has pages of every kind", () => {
+    expect(PAGE_KINDS.filter((kind) => backup.pages.of[kind].length === 0)).toEqual([]);
+  });
+
+  test.each<Loss>(["nothing", "the index"])("is not restored where %s is lost: each 1499th bit", async (loss) => {
+    const { tried, unseen } = await turnBits(backup, loss, { every: 1499, first: SEED % 1499 });
+    expect(tried).toBeGreaterThan(80);
+    expect(unseen).toEqual([]);
+  });
+});
 
 test.each<[string, string, string, string]>([
   [
