@@ -101,6 +101,11 @@ function dieWithParent(): void {
   new Worker(watch, { eval: true, stdin: false }).unref();
 }
 
+/** At once, whatever the threads are at. */
+function end(): void {
+  process.kill(process.pid, "SIGKILL");
+}
+
 if (!isMainThread && parentPort) {
   const port = parentPort;
   port.on(
@@ -110,7 +115,8 @@ if (!isMainThread && parentPort) {
 } else if (process.send) {
   // Ctrl-C in a terminal reaches the whole group; it is the parent who decides what becomes of the work.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
-  const take = serve(jobs as never, (reply) => void process.send?.(reply));
+  // Nobody is left to be told that the application was killed while it was answered.
+  const take = serve(jobs as never, (reply) => void process.send?.(reply, (error: unknown) => error && end()));
   // The first job of most launches, loaded while it is still on its way.
   import("./database/examine.ts").catch(() => {});
   // Started with the first job, when the parent has done its own loading and waits.
@@ -119,7 +125,7 @@ if (!isMainThread && parentPort) {
   // The second thread would keep the process from ending, and its parent waiting for ever.
   process.on("uncaughtException", (error) => {
     console.error(error);
-    process.kill(process.pid, "SIGKILL");
+    end();
   });
-  process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
+  process.on("disconnect", end);
 }
