@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { stripTypeScriptTypes } from "node:module";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { AppOrder, AppWord } from "./app.ts";
 import { type Tracing, traced } from "./strace.ts";
 
@@ -20,10 +20,9 @@ export interface AppRun {
 }
 
 /** Writes the application where it can be started without delay. */
-export function layOutApp(folder: string): string {
-  const file = join(folder, "app.mjs");
-  const source = readFileSync(new URL("./app.ts", import.meta.url), "utf8");
-  writeFileSync(file, stripTypeScriptTypes(source));
+export function layOutApp(folder: string, app: URL = new URL("./app.ts", import.meta.url)): string {
+  const file = join(folder, basename(app.pathname, ".ts").concat(".mjs"));
+  writeFileSync(file, stripTypeScriptTypes(readFileSync(app, "utf8")));
   return file;
 }
 
