@@ -14,13 +14,15 @@ export interface AppOrder {
   readonly childPath: string | null;
   /** It is killed with its rows in the log, before it can close. */
   readonly dies: boolean;
+  /** Each commit is flushed before it returns. */
+  readonly durable?: boolean;
 }
 
 /** One line of its output. */
 export type AppWord =
   | { readonly committed: string }
   | { readonly opened: readonly string[]; readonly warnings: readonly string[] }
-  | { readonly backup: string }
+  | { readonly backup: string; readonly code: string | null; readonly why: string }
   | { readonly refused: string; readonly message: string }
   | { readonly failed: string };
 
@@ -36,7 +38,9 @@ try {
     opened: library.report.actions.map(({ action, file }) => `${action} ${file ?? ""}`),
     warnings: library.report.warnings,
   });
-  say({ backup: (await library.backup).result });
+  const { result, error, reason } = await library.backup;
+  say({ backup: result, code: error?.code ?? null, why: reason });
+  if (order.durable) library.db.pragma("synchronous = FULL");
   for (const title of order.rows) {
     library.db.prepare("INSERT INTO book (title) VALUES (?)").run(title);
     say({ committed: title });

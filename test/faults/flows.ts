@@ -16,6 +16,8 @@ export interface Flow {
   readonly keeps?: readonly string[];
   /** Backups that this flow takes away. */
   readonly retires?: readonly string[];
+  /** It quarantines or demotes something, and rightly. */
+  readonly setsAside?: true;
   /** The refusal in which the next launch may end. */
   readonly refusal?: string;
 }
@@ -93,6 +95,7 @@ export const FLOWS: readonly Flow[] = [
   },
   {
     name: "downgrade",
+    setsAside: true,
     prepare: async (t) => {
       await (await written(t)).release(3).launch("1.1.0", ["Shirley"]);
       return (await t.launchAndDie("1.1.0", ["Romola"])).release(1);
@@ -103,6 +106,7 @@ export const FLOWS: readonly Flow[] = [
   },
   {
     name: "corruption",
+    setsAside: true,
     prepare: async (t) => smashTable((await written(t)).forgetSeal().places.database, "book"),
     version: VERSION,
     rows: NEW,
@@ -111,6 +115,7 @@ export const FLOWS: readonly Flow[] = [
   },
   {
     name: "corruption-with-sidecars",
+    setsAside: true,
     prepare: async (t) => {
       await (await backedUp(t)).launchAndDie(VERSION, ["Cranford"]);
       overwrite(t.forgetSeal().places.database, 0);
@@ -122,6 +127,7 @@ export const FLOWS: readonly Flow[] = [
   },
   {
     name: "foreign-log",
+    setsAside: true,
     prepare: async (t) => bringForeignLog((await written(t)).places.database),
     version: VERSION,
     rows: NEW,
@@ -137,6 +143,7 @@ export const FLOWS: readonly Flow[] = [
   },
   {
     name: "missing-with-a-log",
+    setsAside: true,
     prepare: async (t) => {
       await (await backedUp(t)).launchAndDie(VERSION, ["Cranford"]);
       rmSync(t.places.database);

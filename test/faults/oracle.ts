@@ -83,6 +83,16 @@ export function temporaries(folder: string): readonly string[] {
   );
 }
 
+/** What a launch has set aside, sidecars included. */
+export function setAsideIn(folder: string): readonly string[] {
+  const backups = join(folder, "backups");
+  return existsSync(backups)
+    ? readdirSync(backups)
+        .filter((file) => /-(demoted|corrupt)/.test(file))
+        .sort()
+    : [];
+}
+
 /** What must hold after the next launch has ended, whatever its end. */
 export function judgeFiles(folder: string, scratch: string): readonly string[] {
   const backups = join(folder, "backups");

@@ -16,6 +16,8 @@ export interface Point {
   /** Relative to the flow's folder, with what is drawn by lot replaced by `*`. */
   readonly path: string;
   readonly fault: Fault;
+  /** From that call on all of its name fail, as on a disk that stays full. */
+  readonly lasting?: true;
 }
 
 export const CALLS = [
@@ -74,6 +76,6 @@ export function pointsIn(role: Role, calls: readonly RecordedCall[]): readonly P
   });
 }
 
-export function describePoint({ role, call, nth, path, fault }: Point): string {
-  return `${role}:${call}:${nth}:${fault} (${path})`;
+export function describePoint({ role, call, nth, path, fault, lasting }: Point): string {
+  return `${role}:${call}:${nth}:${fault}${lasting ? "+" : ""} (${path})`;
 }

@@ -18,7 +18,7 @@ export interface Tracing {
   readonly logs: string;
   readonly role: Role;
   /** Null: only record. */
-  readonly point: Pick<Point, "call" | "nth" | "fault"> | null;
+  readonly point: Pick<Point, "call" | "nth" | "fault" | "lasting"> | null;
 }
 
 /** What to start in the place of `node`, and what to tell it of the child that it will start. */
@@ -36,7 +36,13 @@ function strace(point: Tracing["point"]): string[] {
   const base = ["strace", "-qq", "-y", "-s", "300", "-e", "signal=none"];
   if (!point) return [...base, "-e", `trace=${CALLS.join(",")}`];
   const what = point.fault === "KILL" ? "signal=KILL" : `error=${point.fault}`;
-  return [...base, "-e", `trace=${point.call}`, "-e", `inject=${point.call}:${what}:when=${point.nth}`];
+  return [
+    ...base,
+    "-e",
+    `trace=${point.call}`,
+    "-e",
+    `inject=${point.call}:${what}:when=${point.nth}${point.lasting ? "+" : ""}`,
+  ];
 }
 
 /** What was written of each process of that role, in the order in which they were started. */

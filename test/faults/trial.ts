@@ -160,6 +160,6 @@ export function isReached(processes: ReturnType<typeof callsOf>, { call, nth, pa
 }
 
 /** What the application's own statements met with, which is no matter of Holdfast's. */
-function isOfApplication(error: string): boolean {
+export function isOfApplication(error: string): boolean {
   return error.includes("app.mjs") && !error.includes("/dist/");
 }

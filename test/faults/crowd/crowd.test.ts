@@ -8,7 +8,7 @@ import { CROWDS, type Crowd, gather } from "./crowd.ts";
 import { judge } from "./judge.ts";
 
 const MEMBERS = 6;
-const SECONDS = 4;
+const SECONDS = 3;
 
 describe("processes that launch the same database at once and are killed at random", () => {
   let folder: string;

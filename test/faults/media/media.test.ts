@@ -1,0 +1,70 @@
+/** A sample of the trials on small disks, the same each time, and the proof that the harness would see a loss. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { flowsNamed, setStage } from "../campaign.ts";
+import { FLOWS, type Flow } from "../flows.ts";
+import { sample } from "../sample.ts";
+import { runMedia } from "./campaign.ts";
+import { amountsFor, squeeze } from "./full-disk.ts";
+import { type DiskKind, SmallDisk, whyNot } from "./small-disk.ts";
+
+const SEED = 20_261_121;
+const TRIALS = 6;
+const HALF_OF_A_COPY = amountsFor(20_480)[3] ?? 0;
+
+const without = { tmpfs: whyNot("tmpfs"), ext4: whyNot("ext4") };
+const because = (kind: DiskKind) => (without[kind] === null ? "" : ` (skipped: no ${kind} here: ${without[kind]})`);
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "holdfast-media-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe.skipIf(without.tmpfs !== null)(`on a full disk${because("tmpfs")}`, () => {
+  test(`${TRIALS} trials of ${TRIALS} flows: refused as DISK_FULL or open, and nothing is lost`, async () => {
+    expect(await sampled(["squeeze", "links"], "tmpfs", TRIALS)).toEqual([]);
+  });
+
+  test("control: old backups that are removed to make room are missed", async () => {
+    const spoiled = new URL("./control/make-room-first.ts", import.meta.url).href;
+    const found = await onDisk(async (disk) =>
+      squeeze(await stageOf("backup", spoiled), disk, { when: "before", amount: HALF_OF_A_COPY, links: true }),
+    );
+    expect(found.faults).toContain("the backup library-v1.0.0.sqlite, which was good, is gone");
+  });
+});
+
+describe.skipIf(without.ext4 !== null)(`on a medium that fails${because("ext4")}`, () => {
+  test("3 trials: what was flushed is there after the repair", async () => {
+    expect(await sampled(["read-only"], "ext4", 3)).toEqual([]);
+  });
+});
+
+async function sampled(only: readonly string[], kind: DiskKind, limit: number): Promise<readonly string[]> {
+  const told: string[] = [];
+  const tally = await runMedia({
+    flows: sample(FLOWS, limit, SEED),
+    folder: mkdtempSync(join(folder, "sample-")),
+    ...{ only, kinds: [kind], during: 1, lasting: 0, limit, seed: SEED, jobs: 2 },
+    tell: (line) => told.push(line),
+  });
+  expect(tally.tried).toBe(limit);
+  return told;
+}
+
+async function stageOf(name: string, preload: string | null = null): ReturnType<typeof setStage> {
+  const [flow] = flowsNamed(name) as [Flow];
+  return await setStage(flow, mkdtempSync(join(folder, "stage-")), preload);
+}
+
+async function onDisk<T>(task: (disk: SmallDisk) => Promise<T>): Promise<T> {
+  const disk = new SmallDisk("tmpfs", folder);
+  try {
+    return await task(disk);
+  } finally {
+    disk.remove();
+  }
+}
