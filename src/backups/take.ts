@@ -36,7 +36,7 @@ import { type Index, type IndexEntry, readIndex, setIndexAside, withIndexLock, w
 import { applyRetention } from "./retention.ts";
 import { freeName, setBackupAside, trimQuarantine } from "./set-aside.ts";
 import { surveyBackups } from "./survey.ts";
-import { verifyBackup } from "./verify.ts";
+import { type Verification, verifyBackup } from "./verify.ts";
 
 const { lstatSync, statSync } = fs;
 
@@ -166,12 +166,18 @@ export async function keepIndex(tools: Tools, order: BackupOrder): Promise<Upkee
     const entries: IndexEntry[] = [];
     for (const entry of survey.backups) {
       const known = entry.databaseId !== databaseId || entry.verifiedAt !== null;
-      const verified = known ? null : await verifyBackup(tools, places, entry);
+      const verified = known ? null : await verifyIfPossible(tools, places, entry);
       if (!verified) entries.push(entry);
       else if (verified.ok) {
         mendChecksum(places, entry.file, verified.sha256);
         entries.push({ ...entry, sha256: verified.sha256, verifiedAt: order.now });
-      } else warnings.push(setBackupAside(places, entry.file, verified.reason, order.now));
+      } else if (verified.kind === "damaged")
+        warnings.push(setBackupAside(places, entry.file, verified.reason, order.now));
+      else {
+        // Listed as unverified, it is tried again the next time.
+        entries.push(entry);
+        warnings.push(`The backup ${entry.file} could not be verified: ${verified.reason.replace(/\.$/, "")}.`);
+      }
     }
     const judged = applyRetention(
       entries.filter((entry) => entry.databaseId === databaseId),
@@ -197,11 +203,27 @@ export async function keepIndex(tools: Tools, order: BackupOrder): Promise<Upkee
   });
 }
 
+/** A full disk is no reason to give the upkeep up, for that makes room. */
+async function verifyIfPossible(tools: Tools, places: Places, entry: IndexEntry): Promise<Verification> {
+  try {
+    return await verifyBackup(tools, places, entry);
+  } catch (error) {
+    return { ok: false, kind: "unreadable", reason: messageOf(error) };
+  }
+}
+
 /** A checksum file that is missing or was damaged, beside a backup that is sound. */
 function mendChecksum(places: Places, file: string, sha256: string): void {
   const path = join(places.backups, file);
   const beside = readChecksums(path);
-  if (beside.length !== 1 || beside[0] !== sha256) writeChecksums(path, [sha256], places);
+  if (beside.length === 1 && beside[0] === sha256) return;
+  try {
+    writeChecksums(path, [sha256], places);
+  } catch (error) {
+    // Seen again by the next upkeep.
+    if (!(error instanceof HoldfastError) || error.code !== "DISK_FULL") throw error;
+  }
+}
 }
 
 /** The index first, so that it never names what is gone; on a full disk the files first, to make room for it. */

@@ -4,7 +4,7 @@ import { checkFully, type Tools } from "../database/check.ts";
 import { type Inspection, inspect } from "../database/integrity.ts";
 import type { Layout } from "../database/layout.ts";
 import { sha256Of } from "../database/read-raw.ts";
-import { messageOf } from "../errors.ts";
+import { messageOf, toHoldfastError } from "../errors.ts";
 import { type Places, temporaryIn } from "../places.ts";
 import { fs } from "../platform/builtins.ts";
 import { usability } from "./choose.ts";
@@ -14,9 +14,13 @@ const { lstatSync } = fs;
 
 export type Verification =
   | { readonly ok: true; readonly sha256: string; readonly inspection: Inspection }
-  /** `unfit`: sound perhaps, but of a layout that the app cannot use. */
-  | { readonly ok: false; readonly kind: "damaged" | "unfit"; readonly reason: string };
+  /**
+   * `unfit`: sound perhaps, but of a layout that the app cannot use. `unreadable`: sound perhaps, but it could not be
+   * judged: by a medium that fails, for want of permission or of a function.
+   */
+  | { readonly ok: false; readonly kind: "damaged" | "unfit" | "unreadable"; readonly reason: string };
 
+/** @throws DISK_FULL where a look needs room, which says nothing of the backup */
 export async function verifyBackup(
   tools: Tools,
   places: Places,
@@ -36,13 +40,20 @@ export async function verifyBackup(
     });
     const { verdict, self } = inspection;
     if (verdict.kind === "corrupt") return refused(`it is corrupt: ${verdict.problems[0]}`);
-    if (verdict.kind === "impossible") return refused(`it could not be checked: ${verdict.reason}`);
+    if (verdict.kind === "impossible")
+      return { ok: false, kind: "unreadable", reason: `it could not be checked: ${verdict.reason}` };
     if (!self?.backup) return refused("it does not say that it is a backup");
     if (self.backup.databaseId !== entry.databaseId) return refused("it belongs to another database");
     return { ok: true, sha256, inspection };
   } catch (error) {
-    return refused(messageOf(error));
+    return whyUnverified(error, entry.file);
   }
+}
+
+function whyUnverified(error: unknown, file: string): Verification {
+  const known = toHoldfastError(error, `verifying ${file}`);
+  if (known?.code === "DISK_FULL") throw known;
+  return { ok: false, kind: known ? "unreadable" : "damaged", reason: messageOf(error) };
 }
 
 export interface VerifyOrder {
@@ -72,7 +83,7 @@ export async function verifyForRestore(tools: Tools, order: VerifyOrder): Promis
           reason: `its layout is ${relation === "ahead" ? "ahead of" : "another than"} this app's`,
         };
     } catch (error) {
-      return { ok: false, kind: "damaged", reason: messageOf(error) };
+      return whyUnverified(error, entry.file);
     }
   }
   return await verifyBackup(tools, places, entry);

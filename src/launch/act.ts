@@ -110,7 +110,7 @@ async function verify(context: Context, facts: Facts, decision: Doing<"verify">)
     const { usable, relation } = usability(applied, known, facts.app.version);
     if (!usable) verification = { ok: false, kind: "unfit", reason: `its layout is ${relation}` };
   }
-  if (!verification.ok && verification.kind === "damaged")
+  if (!verification.ok && verification.kind !== "unfit")
     context.warnings.push(`The backup ${backup.file} was passed over: ${verification.reason}.`);
   return withVerification(facts, backup.file, verification);
 }

@@ -28,6 +28,17 @@ describe.skipIf(without.tmpfs !== null)(`on a full disk${because("tmpfs")}`, () 
     expect(await sampled(["squeeze", "links"], "tmpfs", TRIALS)).toEqual([]);
   });
 
+  test.each(["index-lost", "missing"])(
+    "%s, with neither links nor room for a copy: a backup that cannot be looked at is no damaged one",
+    async (name) => {
+      const found = await onDisk(async (disk) =>
+        squeeze(await stageOf(name), disk, { when: "before", amount: HALF_OF_A_COPY, links: false }),
+      );
+      expect(found.faults).toEqual([]);
+      expect(found.ends.at(-1)).toBe("opened");
+    },
+  );
+
   test("control: old backups that are removed to make room are missed", async () => {
     const spoiled = new URL("./control/make-room-first.ts", import.meta.url).href;
     const found = await onDisk(async (disk) =>
