@@ -11,7 +11,7 @@ import { discard } from "../database/look.ts";
 import { headerOf, sha256Of } from "../database/read-raw.ts";
 import { markSuspect } from "../database/seal.ts";
 import { copySnapshot } from "../database/snapshot.ts";
-import { HoldfastError, type Refusal, toHoldfastError } from "../errors.ts";
+import { HoldfastError, messageOf, type Refusal, toHoldfastError } from "../errors.ts";
 import { temporaryIn } from "../places.ts";
 import { createPrivateFolder } from "../platform/atomic-file.ts";
 import type { Progress } from "../platform/child.ts";
@@ -95,7 +95,7 @@ async function work(
   order: BehindOrder,
   onProgress: (progress: Progress) => void,
 ): Promise<BehindOutcome> {
-  const { places, databaseId } = order;
+  const { places } = order;
   const orders: BackupOrder = { ...order, reason: "launch", exclusive: false };
   const warnings: string[] = [];
   const retired: Retired[] = [];
@@ -133,7 +133,7 @@ async function work(
   // Rows without a parent were told when the content was backed up.
   const wanted = order.check === "full" || (order.check === "foreign-keys" && done.result !== "unchanged");
   if (checked === null && suspect === null && wanted) {
-    const verdict = await checkLive(tools, order, onProgress);
+    const verdict = await judgeLive(tools, order, onProgress);
     if (verdict.kind === "sound") warnings.push(...verdict.warnings);
     if (verdict.kind === "impossible") warnings.push(`The database could not be checked: ${verdict.reason}.`);
     if (verdict.kind === "corrupt") suspect = verdict.problems[0] ?? "it is damaged";
@@ -141,7 +141,7 @@ async function work(
   }
   if (suspect !== null) {
     checked = "damaged";
-    markSuspect(places, databaseId, suspect);
+    warnings.push(...noteSuspicion(order, suspect));
   }
   return {
     ...done,
@@ -152,6 +152,28 @@ async function work(
     checked,
     suspect,
   };
+}
+
+/** A check that finds no room for its copy, for instance, says nothing of the database, nor of the backup before it. */
+async function judgeLive(tools: Tools, order: BehindOrder, onProgress: (progress: Progress) => void): Promise<Verdict> {
+  const { database } = order.places;
+  try {
+    return await checkLive(tools, order, onProgress);
+  } catch (error) {
+    const failed = toHoldfastError(error, `checking ${database} behind the application`);
+    if (!failed) throw error;
+    return { kind: "impossible", reason: failed.message.replace(/\.$/, "") };
+  }
+}
+
+/** Told to the application even where it cannot be recorded: without a seal the next launch has it checked again. */
+function noteSuspicion({ places, databaseId }: BehindOrder, suspect: string): string[] {
+  try {
+    markSuspect(places, databaseId, suspect);
+    return [];
+  } catch (error) {
+    return [`That the check failed could not be noted in ${places.backups}: ${messageOf(error)}`];
+  }
 }
 
 /**

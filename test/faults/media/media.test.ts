@@ -1,8 +1,10 @@
 /** A sample of the trials on small disks, the same each time, and the proof that the harness would see a loss. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { guard } from "../../../src/index.ts";
 import { flowsNamed, setStage } from "../campaign.ts";
 import { FLOWS, type Flow } from "../flows.ts";
 import { sample } from "../sample.ts";
@@ -38,6 +40,28 @@ describe.skipIf(without.tmpfs !== null)(`on a full disk${because("tmpfs")}`, () 
       expect(found.ends.at(-1)).toBe("opened");
     },
   );
+
+  test("a check behind the application that finds no room for its copy says so, and the backup is judged apart", async () => {
+    await onDisk(async (disk) => {
+      mkdirSync(join(disk.data, "migrations"), { recursive: true });
+      writeFileSync(join(disk.data, "migrations", "0001_books.sql"), "CREATE TABLE book (title TEXT);");
+      const path = join(disk.data, "library.sqlite");
+      const settings = { path, migrations: join(disk.data, "migrations") };
+      await (await guard(settings, { appVersion: "1.0.0" })).close();
+      const db = new Database(path);
+      db.pragma("journal_mode = DELETE");
+      db.close();
+      await (await guard(settings, { appVersion: "1.0.0" })).close();
+      disk.fill(64 << 10);
+      // All pages are due again, and the backup is of this very content.
+      const library = await guard(settings, { appVersion: "1.0.0", now: () => new Date(Date.now() + 8 * 86_400_000) });
+      const backup = await library.backup;
+      await library.close();
+      expect(backup.warnings.join()).toMatch(/^The database could not be checked: .* MiB free, and a copy .* needs/);
+      expect(backup).toMatchObject({ result: expect.stringMatching(/^(skipped|unchanged)$/) });
+      expect(backup.error).toBeUndefined();
+    });
+  });
 
   test("control: old backups that are removed to make room are missed", async () => {
     const spoiled = new URL("./control/make-room-first.ts", import.meta.url).href;
