@@ -1,10 +1,10 @@
 /** What earlier runs had begun and not finished. */
 import { join } from "node:path";
-import { messageOf } from "../errors.ts";
+import { hasCode, messageOf } from "../errors.ts";
 import { isTemporaryOf, type Places } from "../places.ts";
 import { fs } from "../platform/builtins.ts";
 
-const { readdirSync, rmSync } = fs;
+const { readdirSync, unlinkSync } = fs;
 
 /**
  * Removes what earlier runs left behind. Only under the lock held alone, with no swap unfinished.
@@ -14,9 +14,10 @@ const { readdirSync, rmSync } = fs;
 export function clearTemporaries(places: Places): string[] {
   return temporariesOf(places).flatMap((file) => {
     try {
-      rmSync(file, { force: true });
+      unlinkSync(file);
       return [];
     } catch (error) {
+      if (hasCode(error) && error.code === "ENOENT") return [];
       return [`The temporary file ${file} could not be removed: ${messageOf(error)}`];
     }
   });
