@@ -162,22 +162,31 @@ function differencesFrom(intent: Intent): string[] {
 }
 
 /**
- * Brings a sound database into one file: its WAL checkpointed and WAL mode left, which needs it alone.
+ * Brings a sound database into one file: its WAL checkpointed and WAL mode left, which needs it alone. Nobody else
+ * writes to it until it is let go, for a program in the middle of a transaction would leave its journal beside the
+ * file that takes the place, or commit to the one that is gone.
  *
- * @throws DB_IN_USE when another program has it open; nothing was changed then
+ * @returns lets go; a second call does nothing
+ * @throws DB_IN_USE when another program has it open, or writes to it; nothing was changed then
  */
-export function settle(engine: Engine, path: string): void {
-  if (isAbsent(observeFiles(path))) return;
-  named(`closing the log of ${path}`, () => {
+export function settle(engine: Engine, path: string): () => void {
+  if (isAbsent(observeFiles(path))) return () => {};
+  return named(`closing the log of ${path}`, () => {
     const db = engine.open(path, "readwrite", { timeout: 0 });
     try {
       // The checkpoint reports busy in its row, not as an error: https://sqlite.org/pragma.html#pragma_wal_checkpoint
       const [row] = db.pragma("wal_checkpoint(TRUNCATE)") as { busy: number }[];
       const mode = row?.busy === 0 ? db.pragma("journal_mode = DELETE", { simple: true }) : "busy";
       if (mode !== "delete") throw heldByAnother(path);
-    } finally {
+      // It may still be read, by the child that copies it for instance.
+      db.exec("BEGIN IMMEDIATE");
+    } catch (error) {
       db.close();
+      throw error;
     }
+    // Windows lets nobody rename over a file that is open, and so nobody else can have it open either.
+    if (process.platform === "win32") db.close();
+    return () => void db.close();
   });
 }
 

@@ -88,7 +88,7 @@ async function migrateOnCopy(context: Context, facts: Facts): Promise<SelfDescri
   const { places, engine } = context;
   const staged = temporaryIn(places.folder, places, "migrate");
   const wasWal = facts.whole?.journalMode === "wal";
-  await whenFree(context, () => settle(engine, places.database));
+  const letGo = await whenFree(context, () => settle(engine, places.database));
   const settled = observeFiles(places.database);
   try {
     await runJob(context, "stage-live", { from: places.database, to: staged });
@@ -116,13 +116,16 @@ async function migrateOnCopy(context: Context, facts: Facts): Promise<SelfDescri
     takeOwner(staged, facts, undefined);
     syncFile(staged);
     stopIfAborted(context.signal);
-    if (!sameIdentity(settled.main, observeFiles(places.database).main)) throw appeared(places.database);
+    if (!sameIdentity(settled.main, observeFiles(places.database).main)) throw written(places.database);
     await swap({ places, staged, aside: null }, copier(context));
     return self;
   } catch (error) {
     dropStaged(context, staged);
+    letGo();
     if (wasWal && unfinishedSwap(places) === null) backToWal(context);
     throw toHoldfastError(error, `migrating a copy of ${places.database}`) ?? error;
+  } finally {
+    letGo();
   }
 }
 
@@ -139,6 +142,16 @@ function appeared(path: string): HoldfastError {
   return new HoldfastError({
     code: "DB_IN_USE",
     message: `${path} was made by another program while a new database was being created; it was left in place.`,
+    hint: "Close the other program, then start again.",
+    details: { path },
+  });
+}
+
+/** By one that asks for no lock, for all others were kept out. */
+function written(path: string): HoldfastError {
+  return new HoldfastError({
+    code: "DB_IN_USE",
+    message: `${path} was written by another program while a copy of it was migrated; it was left as it is.`,
     hint: "Close the other program, then start again.",
     details: { path },
   });

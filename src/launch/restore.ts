@@ -58,8 +58,13 @@ export async function restore(context: Context, facts: Facts, decision: Doing<"r
     syncFile(staged);
     stopIfAborted(context.signal);
     const aside = await setAsideName(context, facts, cause);
-    if (cause === "downgrade") await whenFree(context, () => settle(context.engine, places.database));
-    await swap({ places, staged, aside }, copier(context));
+    const letGo =
+      cause === "downgrade" ? await whenFree(context, () => settle(context.engine, places.database)) : () => {};
+    try {
+      await swap({ places, staged, aside }, copier(context));
+    } finally {
+      letGo();
+    }
     if (aside !== null) makePrivate(aside);
     const inner = context.actions.splice(before);
     const lost = lossWindow(facts, backup);

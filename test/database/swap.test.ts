@@ -566,7 +566,7 @@ describe("settle: a sound database in one file", () => {
     const left = join(scratchFolder(), "library.sqlite");
     for (const ending of ["", "-wal"]) writeFileSync(left + ending, readFileSync(path + ending));
     db.close();
-    settle(engine, left);
+    settle(engine, left)();
     expect(readdirSync(dirname(left))).toEqual(["library.sqlite"]);
     expect(readFileSync(left)[18]).toBe(1);
     expect(rows(left)).toEqual([1]);
@@ -574,11 +574,35 @@ describe("settle: a sound database in one file", () => {
 
   test("nothing to do where there is no database, or zero bytes", () => {
     const path = join(scratchFolder(), "library.sqlite");
-    settle(engine, path);
+    settle(engine, path)();
     expect(existsSync(path)).toBe(false);
     writeFileSync(path, "");
-    settle(engine, path);
+    settle(engine, path)();
     expect(statSync(path).size).toBe(0);
+  });
+
+  test("it may be read, but nobody writes to it, until it is let go", () => {
+    const { path, db } = inWal();
+    db.close();
+    const letGo = settle(engine, path);
+    onTestFinished(letGo);
+    const other = new Database(path, { timeout: 0 });
+    onTestFinished(() => void other.close());
+    expect(rows(path)).toEqual([1]);
+    expect(() => other.exec("INSERT INTO a VALUES (2)")).toThrow("database is locked");
+    letGo();
+    other.exec("INSERT INTO a VALUES (2)");
+    letGo();
+    expect(rows(path)).toEqual([1, 2]);
+  });
+
+  test("another connection is in a transaction outside of WAL mode: in use, and what it commits is there", () => {
+    const { path, db } = inWal();
+    db.pragma("journal_mode = DELETE");
+    db.exec("BEGIN IMMEDIATE; INSERT INTO a VALUES (2)");
+    expect(() => settle(engine, path)).toThrow(expect.objectContaining({ code: "DB_IN_USE" }));
+    db.exec("COMMIT");
+    expect(rows(path)).toEqual([1, 2]);
   });
 
   test.each([
