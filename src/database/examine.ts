@@ -4,13 +4,14 @@
  * writing here, and what a journal would do is tried on a copy.
  */
 import { dirname } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { HoldfastError, isCorruption, named, toHoldfastError } from "../errors.ts";
 import { copyDurably, sameIdentity } from "../platform/atomic-file.ts";
 import { fs } from "../platform/builtins.ts";
 import type { Progress } from "../platform/child.ts";
 import { requireSpace } from "../platform/free-space.ts";
 import { checkFully, type Tools } from "./check.ts";
-import { livingSidecars, observeFiles, presentSidecars } from "./files.ts";
+import { type DatabaseFiles, livingSidecars, observeFiles, presentSidecars } from "./files.ts";
 import { type Inspection, type InspectOptions, inspect } from "./integrity.ts";
 import { misfitOfJournal, misfitOfLog } from "./log-fit.ts";
 import { discard } from "./look.ts";
@@ -24,29 +25,62 @@ export interface ExamineOrder extends Omit<InspectOptions, "scope"> {
   readonly scope: "whole" | "alone";
   /** Another process has it open: then only its own locks and shared memory tell what may be read. */
   readonly beside: boolean;
+  /** How long to wait for another program to stop writing, in milliseconds. Default 0. */
+  readonly patience?: number;
 }
 
-export async function examine(
-  tools: Tools,
-  order: ExamineOrder,
-  onProgress?: (progress: Progress) => void,
-): Promise<Inspection> {
-  const { path, scope, beside } = order;
-  const files = observeFiles(path);
+type OnProgress = ((progress: Progress) => void) | undefined;
+
+export async function examine(tools: Tools, order: ExamineOrder, onProgress?: OnProgress): Promise<Inspection> {
+  const { path, patience = 0 } = order;
+  const deadline = performance.now() + patience;
+  for (let attempt = 1; ; attempt++) {
+    const before = observeFiles(path);
+    const scope = scopeOf(order, before);
+    if (scope === "whole") return await examineWhole(tools, order, onProgress);
+    // Reads without locks are right only when nobody wrote meanwhile.
+    const seen = await tryTo(() => examineApart(tools, { ...order, scope }, before, onProgress));
+    const after = observeFiles(path);
+    if (isSame(before, after)) {
+      if ("error" in seen) throw seen.error;
+      return seen.result;
+    }
+    if (attempt >= ATTEMPTS && performance.now() >= deadline) throw written(path);
+    await pause(PAUSE_MS);
+  }
+}
+
+const ATTEMPTS = 3;
+const PAUSE_MS = 20;
+
+/** `whole`: by SQLite's own locks, as any reader. */
+function scopeOf({ path, scope, beside }: ExamineOrder, files: DatabaseFiles): InspectOptions["scope"] {
+  if (scope === "alone") return "alone";
   const living = livingSidecars(files);
   // Whoever reads a database in WAL mode has its sidecars open: where there are none, nobody is beside us.
   const mayBeWritten = beside && presentSidecars(files).length > 0;
-  if (scope === "alone") {
-    const misfit = living.includes("-wal") ? misfitOfLog(headerOf(path), `${path}-wal`) : null;
-    return { ...(await whileStill(path, () => look(tools, path, order, onProgress))), misfit };
-  }
-  if (!mayBeWritten && living.length === 0 && headerOf(path).journalMode === "wal") {
-    return await whileStill(path, () => look(tools, path, { ...order, scope: "alone" }, onProgress));
-  }
-  if (!mayBeWritten && living.includes("-wal"))
-    return await whileStill(path, () => look(tools, path, { ...order, scope: "logged" }, onProgress));
+  if (mayBeWritten) return "whole";
+  if (living.includes("-wal")) return "logged";
+  return living.length === 0 && headerOf(path).journalMode === "wal" ? "alone" : "whole";
+}
+
+async function examineApart(
+  tools: Tools,
+  order: InspectOptions & { readonly path: string },
+  files: DatabaseFiles,
+  onProgress: OnProgress,
+): Promise<Inspection> {
+  const { path } = order;
+  const logged = order.scope === "alone" && livingSidecars(files).includes("-wal");
+  const misfit = logged ? misfitOfLog(headerOf(path), `${path}-wal`) : null;
+  const seen = await look(tools, path, order, onProgress);
+  return misfit === null ? seen : { ...seen, misfit };
+}
+
+async function examineWhole(tools: Tools, order: ExamineOrder, onProgress: OnProgress): Promise<Inspection> {
+  const mayBeWritten = order.beside && presentSidecars(observeFiles(order.path)).length > 0;
   try {
-    return await look(tools, path, order, onProgress);
+    return await look(tools, order.path, order, onProgress);
   } catch (error) {
     // SQLite judges whether a journal is hot, and says so when it may not roll it back.
     const hot = error instanceof HoldfastError && error.details.cause === "SQLITE_READONLY_ROLLBACK";
@@ -55,28 +89,20 @@ export async function examine(
   }
 }
 
-async function look(
-  tools: Tools,
-  path: string,
-  { check, ...options }: InspectOptions,
-  onProgress: ((progress: Progress) => void) | undefined,
-): Promise<Inspection> {
-  if (check === "full") return await checkFully(tools, path, { ...options, onProgress });
-  return inspect(tools.engine, path, { ...options, check });
+async function tryTo<T>(task: () => Promise<T>): Promise<{ result: T } | { error: unknown }> {
+  try {
+    return { result: await task() };
+  } catch (error) {
+    return { error };
+  }
 }
 
-const ATTEMPTS = 3;
+function isSame(before: DatabaseFiles, after: DatabaseFiles): boolean {
+  return sameIdentity(before.main, after.main) && sameIdentity(before.sidecars["-wal"], after.sidecars["-wal"]);
+}
 
-/** Reads without locks are right only when nobody wrote meanwhile. */
-async function whileStill(path: string, seeOnce: () => Promise<Inspection>): Promise<Inspection> {
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const before = observeFiles(path);
-    const seen = await seeOnce();
-    const after = observeFiles(path);
-    if (sameIdentity(before.main, after.main) && sameIdentity(before.sidecars["-wal"], after.sidecars["-wal"]))
-      return seen;
-  }
-  throw new HoldfastError({
+function written(path: string): HoldfastError {
+  return new HoldfastError({
     code: "DB_IN_USE",
     message: `${path} was written by another program while it was examined.`,
     hint: "Close the other program that has the database open, then start again.",
@@ -84,12 +110,18 @@ async function whileStill(path: string, seeOnce: () => Promise<Inspection>): Pro
   });
 }
 
-/** The database as it will be once SQLite has rolled its journal back: tried on a copy. */
-async function examineRolledBack(
+async function look(
   tools: Tools,
-  order: ExamineOrder,
-  onProgress: ((progress: Progress) => void) | undefined,
+  path: string,
+  { check, ...options }: InspectOptions,
+  onProgress: OnProgress,
 ): Promise<Inspection> {
+  if (check === "full") return await checkFully(tools, path, { ...options, onProgress });
+  return inspect(tools.engine, path, { ...options, check });
+}
+
+/** The database as it will be once SQLite has rolled its journal back: tried on a copy. */
+async function examineRolledBack(tools: Tools, order: ExamineOrder, onProgress: OnProgress): Promise<Inspection> {
   const { path, scratch, check } = order;
   const copy = `${scratch}-copy`;
   try {

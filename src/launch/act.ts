@@ -70,6 +70,7 @@ async function examine(context: Context, facts: Facts, decision: Doing<"examine"
     scratch: temporaryIn(places.folder, places, "look"),
     beside: facts.lock === "shared",
     timeout: Math.min(context.settings.lockTimeout, 5000),
+    patience: context.settings.lockTimeout,
   };
   const inspection = await runJob(context, "examine", order, ({ done, total, what }) =>
     context.onEvent({ kind: "check", message: `${message}: ${what}`, done, total, unit: "tables" }),

@@ -1,7 +1,7 @@
 /**
- * The crowds in full:
+ * The crowds in full, and all launches beside a program that writes all the time:
  *
- *   node test/faults/crowd/run-crowd.ts [--members 50] [--seconds 120] [--crowd N] [--folder DIR]
+ *   node test/faults/crowd/run-crowd.ts [--members 50] [--seconds 120] [--only crowds,writers] [--folder DIR]
  *
  * The time is shared by the crowds. Needs the built code.
  */
@@ -9,25 +9,65 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { besideWriter, ERRANDS, hasShell, MODES, WRITERS } from "./beside-writer.ts";
 import { CROWDS, type CrowdVerdict, gather } from "./crowd.ts";
 
 const text = { type: "string" } as const;
 const { values } = parseArgs({
-  options: { members: { ...text, default: "50" }, seconds: { ...text, default: "120" }, crowd: text, folder: text },
+  options: {
+    members: { ...text, default: "50" },
+    seconds: { ...text, default: "120" },
+    folder: text,
+    only: { ...text, default: "crowds,writers" },
+  },
 });
 const folder = values.folder ?? mkdtempSync(join(tmpdir(), "holdfast-crowd-"));
-const crowds = CROWDS.filter((_, n) => values.crowd === undefined || Number(values.crowd) === n + 1);
-const rows: Record<string, string | number>[] = [];
 let losses = 0;
-for (const crowd of crowds) {
-  const seconds = Number(values.seconds) / crowds.length;
-  const found = await gather(crowd, folder, { members: Number(values.members), seconds });
-  for (const fault of found.faults) console.log(`FAILED ${crowd.name}: ${fault}; kept in ${found.folder}`);
-  losses += found.faults.length;
-  rows.push({ crowd: crowd.name, ...figuresOf(found) });
-}
-console.table(rows);
+if (values.only.includes("crowds")) console.table(await gatherAll());
+if (values.only.includes("writers")) console.table(await writeBesideAll());
 process.exitCode = losses > 0 ? 1 : 0;
+
+async function gatherAll(): Promise<Record<string, string | number>[]> {
+  const rows: Record<string, string | number>[] = [];
+  for (const crowd of CROWDS) {
+    const seconds = Number(values.seconds) / CROWDS.length;
+    const found = await gather(crowd, folder, { members: Number(values.members), seconds });
+    tell(crowd.name, found.faults, found.folder);
+    rows.push({ crowd: crowd.name, ...figuresOf(found) });
+  }
+  return rows;
+}
+
+async function writeBesideAll(): Promise<Record<string, string | number>[]> {
+  const rows: Record<string, string | number>[] = [];
+  for (const writer of WRITERS) {
+    if (writer === "shell" && !hasShell) {
+      console.log("skipped the shell: there is no sqlite3 here");
+      continue;
+    }
+    for (const mode of MODES) {
+      for (const errand of Object.keys(ERRANDS) as (keyof typeof ERRANDS)[]) {
+        const { ends, foreign, longestMs, faults } = await besideWriter({ writer, mode, errand }, folder, 3);
+        tell(`${writer}, ${mode}: ${errand}`, faults, folder);
+        rows.push({
+          writer,
+          mode,
+          errand,
+          ends: ends.join(", "),
+          "its rows": foreign,
+          longestMs,
+          losses: faults.length,
+        });
+      }
+    }
+  }
+  return rows;
+}
+
+function tell(what: string, faults: readonly string[], where: string): void {
+  losses += faults.length;
+  for (const fault of faults) console.log(`FAILED ${what}: ${fault}; kept in ${where}`);
+}
 
 function figuresOf({
   refusals,
