@@ -69,7 +69,7 @@ function whoElse(facts: Facts, rules: Rules): Rule {
   if (!facts.waited) return { do: "wait", reason: "another launch is under way" };
   return refuse({
     code: "DB_LOCKED",
-    message: `Another launch has held ${facts.files.path} for ${rules.lockTimeout / 1000} s.`,
+    message: `For ${rules.lockTimeout / 1000} s ${facts.files.path} was held by another launch, or by several in turn.`,
     hint: "Wait until the other launch has finished, or raise db-lock-timeout, then start again.",
     details: { path: facts.files.path, waitedMs: rules.lockTimeout },
   });

@@ -153,9 +153,13 @@ describe("another launch holds the lock", () => {
       when: "it does not finish in db-lock-timeout: locked",
       facts: facts(UNEXAMINED, { lock: "taken", waited: true }),
       rules: { lockTimeout: 2500 },
-      decision: refuse("DB_LOCKED", "Another launch has held /data/library.sqlite for 2.5 s.", {
-        details: { path: DATABASE, waitedMs: 2500 },
-      }),
+      decision: refuse(
+        "DB_LOCKED",
+        "For 2.5 s /data/library.sqlite was held by another launch, or by several in turn.",
+        {
+          details: { path: DATABASE, waitedMs: 2500 },
+        },
+      ),
     },
     {
       when: "nothing of what is known meanwhile counts",
