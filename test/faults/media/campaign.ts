@@ -84,7 +84,7 @@ export async function runMedia(options: MediaOptions): Promise<MediaTally> {
   if (only.includes("lasting")) {
     const cases: Case[] = [];
     await sideBySide(stages, jobs, async (stage) => {
-      cases.push(...sample(lastingOf(await casesOf(stage)), options.lasting, seed));
+      cases.push(...sample(lastingOf(await casesOf(stage)), options.lasting, seed + flows.indexOf(stage.flow)));
     });
     const { failures, missed, rows: done } = await work(cases, jobs);
     for (const { flow, reached, losses: lost } of done) {
