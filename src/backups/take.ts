@@ -221,9 +221,8 @@ function mendChecksum(places: Places, file: string, sha256: string): void {
     writeChecksums(path, [sha256], places);
   } catch (error) {
     // Seen again by the next upkeep.
-    if (!(error instanceof HoldfastError) || error.code !== "DISK_FULL") throw error;
+    if (toHoldfastError(error, "")?.code !== "DISK_FULL") throw error;
   }
-}
 }
 
 /** The index first, so that it never names what is gone; on a full disk the files first, to make room for it. */
