@@ -259,7 +259,7 @@ function sizeOfDatabase(path: string): number {
 
 /** Out of WAL mode, so that the file is whole without sidecars, and with its own row. */
 function describeCopy(engine: Engine, copy: string, row: BackupRow): void {
-  const db = engine.open(copy, "readwrite");
+  const db = engine.openUntrusted(copy, "readwrite");
   try {
     db.pragma("locking_mode = EXCLUSIVE");
     db.pragma("journal_mode = DELETE");

@@ -142,7 +142,7 @@ async function examineRolledBack(tools: Tools, order: ExamineOrder, onProgress: 
 /** SQLite rolls a hot journal back when the database is first read: https://sqlite.org/atomiccommit.html#_rollback */
 function rollBack(engine: Engine, copy: string): void {
   try {
-    const db = engine.open(copy, "readwrite");
+    const db = engine.openUntrusted(copy, "readwrite");
     try {
       db.prepare("SELECT count(*) FROM sqlite_schema").get();
     } finally {

@@ -11,7 +11,7 @@ import { copyDurably, discardFile } from "../platform/atomic-file.ts";
 import { fs } from "../platform/builtins.ts";
 import { requireSpace } from "../platform/free-space.ts";
 import { observeFiles, presentSidecars, SIDECARS } from "./files.ts";
-import type { Connection, Engine } from "./open.ts";
+import { type Connection, distrust, type Engine } from "./open.ts";
 
 const { linkSync, readFileSync, statSync } = fs;
 
@@ -35,12 +35,13 @@ export interface LookOptions {
 export function lookApart<T>(engine: Engine, path: string, options: LookOptions, look: (db: Connection) => T): T {
   const { journalMode, scratch, withConstraints = false, withLog = false } = options;
   if (journalMode === "delete" && !withConstraints && !withLog && presentSidecars(observeFiles(path)).length === 0) {
-    return withConnection(engine.open(path, "readonly"), look);
+    return withConnection(engine.openUntrusted(path, "readonly"), look);
   }
   try {
     const apart = giveSecondName(path, scratch) && (!withLog || giveSecondName(`${path}-wal`, `${scratch}-wal`));
-    if (!apart) return withLog ? lookWhole(engine, path, look) : withConnection(openInMemory(engine, path), look);
-    const db = engine.open(scratch, withConstraints ? "readwrite" : "readonly");
+    if (!apart)
+      return withLog ? lookWhole(engine, path, look) : withConnection(distrust(openInMemory(engine, path)), look);
+    const db = engine.openUntrusted(scratch, withConstraints ? "readwrite" : "readonly");
     if (withConstraints) db.pragma("query_only = ON");
     return withConnection(db, look);
   } finally {
@@ -55,7 +56,7 @@ export function lookWhole<T>(
   look: (db: Connection) => T,
   options: { timeout?: number } = {},
 ): T {
-  return withConnection(engine.open(path, "readonly", options), look);
+  return withConnection(engine.openUntrusted(path, "readonly", options), look);
 }
 
 function withConnection<T>(db: Connection, look: (db: Connection) => T): T {

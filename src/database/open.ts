@@ -13,16 +13,25 @@ export type OpenMode = "readwrite" | "readonly";
 /**
  * What a module named by the `opener` option exports as `open`: it returns a better-sqlite3 compatible
  * connection with everything the file needs: key, functions, collations. It runs in the application and in
- * Holdfast's child process alike.
+ * Holdfast's child process alike. SQL inside a file may call its functions: register with `directOnly` those that
+ * must not be called from there.
  */
 export type Opener = (path: string, mode: OpenMode) => Connection;
+
+export interface OpenOptions {
+  /** How long to wait for a lock, in milliseconds. */
+  readonly timeout?: number;
+}
 
 export interface Engine {
   /** Opens by SQLite's own means, whatever opener the application brings: for Holdfast's lock files. */
   openPlain(path: string, options?: { timeout?: number; readonly?: boolean }): Connection;
   /** Opens the bytes of a database read-only in memory. */
   openBytes(bytes: Buffer): Connection;
-  open(path: string, mode: OpenMode, options?: { timeout?: number }): Connection;
+  /** For the application's own code, which knows what its schema calls. */
+  open(path: string, mode: OpenMode, options?: OpenOptions): Connection;
+  /** For Holdfast's statements on a file that anybody may have made. */
+  openUntrusted(path: string, mode: OpenMode, options?: OpenOptions): Connection;
   /** The version of SQLite itself, as in 3.54.1. */
   readonly sqliteVersion: string;
   /** True when the application brings its own opener: then a file need not look like SQLite's from outside. */
@@ -79,14 +88,39 @@ export async function loadEngine(openerUrl?: string): Promise<Engine> {
     },
     openPlain: (path, options) => new Sqlite(path, options),
     openBytes: (bytes) => new Sqlite(bytes, { readonly: true }),
-    open(path, mode, options) {
-      const readonly = mode === "readonly";
-      if (!opener) return new Sqlite(path, { readonly, fileMustExist: true, ...options });
-      const db = opener(path, mode);
-      if (options?.timeout !== undefined) db.pragma(`busy_timeout = ${options.timeout}`);
-      return db;
+    open,
+    openUntrusted(path, mode, options) {
+      const db = open(path, mode, options);
+      return opener ? db.exec(`${CHECK_CELLS}; ${NO_KEYS}`) : distrust(db);
     },
   };
+
+  function open(path: string, mode: OpenMode, options: OpenOptions = {}): Connection {
+    if (!opener) {
+      const db = new Sqlite(path, { readonly: mode === "readonly", fileMustExist: true, ...options });
+      db.exec(CHECK_CELLS);
+      return db;
+    }
+    const db = opener(path, mode);
+    if (options.timeout !== undefined) db.pragma(`busy_timeout = ${options.timeout}`);
+    return db;
+  }
+}
+
+/** A page whose cells overrun it is reported where it is read: https://sqlite.org/pragma.html#pragma_cell_size_check */
+const CHECK_CELLS = "PRAGMA cell_size_check = ON";
+
+/** None of Holdfast's statements may set off an action of a foreign key that somebody laid on its tables. */
+const NO_KEYS = "PRAGMA foreign_keys = OFF";
+
+/**
+ * What https://sqlite.org/security.html advises for files of others, beside the defensive mode, which better-sqlite3
+ * turns on: SQL inside the file may call only what can do no harm. Not for an opener, whose functions the schema is
+ * to call, nor for the application, whose triggers and views may call its functions: better-sqlite3 cannot register
+ * one as innocuous.
+ */
+export function distrust(db: Connection): Connection {
+  return db.exec(`${CHECK_CELLS}; ${NO_KEYS}; PRAGMA trusted_schema = OFF`);
 }
 
 function versionOf(Sqlite: typeof Database): string {

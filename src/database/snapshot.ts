@@ -43,7 +43,7 @@ export async function copySnapshot(engine: Engine, from: string, to: string, opt
   createPrivateFile(to);
   // A journal that was left behind is rolled back first, which a connection that only reads may not do.
   const unfinished = options.exclusive && livingSidecars(observeFiles(from)).includes("-journal");
-  const db = engine.open(from, unfinished ? "readwrite" : "readonly", { timeout: BUSY_MS });
+  const db = engine.openUntrusted(from, unfinished ? "readwrite" : "readonly", { timeout: BUSY_MS });
   try {
     await passTick(from);
     const before = observeFiles(from);

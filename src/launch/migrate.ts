@@ -130,7 +130,7 @@ async function migrateOnCopy(context: Context, facts: Facts): Promise<SelfDescri
 }
 
 function backToWal(context: Context): void {
-  const db = context.engine.open(context.places.database, "readwrite");
+  const db = context.engine.openUntrusted(context.places.database, "readwrite");
   try {
     db.pragma("journal_mode = WAL");
   } finally {
@@ -167,7 +167,7 @@ export async function stamp(context: Context, facts: Facts, decision: Doing<"sta
     changedAt: facts.now,
   };
   const self = await whenFree(context, () => {
-    const db = engine.open(places.database, "readwrite", { timeout: 0 });
+    const db = engine.openUntrusted(places.database, "readwrite", { timeout: 0 });
     try {
       db.transaction(() => {
         removeBackupRow(db);

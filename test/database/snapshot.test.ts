@@ -21,7 +21,7 @@ beforeAll(async () => {
 
 /** As the engine, but without waiting: two connections of one thread would wait for each other. */
 function hasty(): Engine {
-  return { ...engine, open: (path, mode) => engine.open(path, mode, { timeout: 0 }) };
+  return { ...engine, openUntrusted: (path, mode) => engine.openUntrusted(path, mode, { timeout: 0 }) };
 }
 
 function amounts(journalMode: "wal" | "delete"): { path: string; copy: string } {
