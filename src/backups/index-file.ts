@@ -6,7 +6,7 @@
 import { basename, dirname } from "node:path";
 import { parse, stringify } from "smol-toml";
 import * as v from "valibot";
-import type { BackupReason } from "../database/stamp.ts";
+import { BACKUP_REASONS, type BackupReason, isSequence, isVersion } from "../database/stamp.ts";
 import { HoldfastError, hasCode, messageOf, named } from "../errors.ts";
 import { type Places, temporaryIn } from "../places.ts";
 import { type FileIdentity, replaceFile, writeAtomically } from "../platform/atomic-file.ts";
@@ -67,12 +67,20 @@ const indexSchema = v.object({
         v.object({
           database_id: text,
           database: v.pipe(v.string(), v.maxLength(8192)),
-          version: v.optional(text),
+          version: v.optional(
+            v.pipe(
+              text,
+              v.check((version) => isVersion(version), "no version"),
+            ),
+          ),
           file: text,
           created_at: time,
-          sequence: v.pipe(v.number(), v.integer(), v.minValue(0)),
+          sequence: v.pipe(
+            v.number(),
+            v.check((sequence) => isSequence(sequence), "no sequence number"),
+          ),
           layout: text,
-          reason: v.picklist(["launch", "restore-point", "manual", "scheduled"]),
+          reason: v.picklist(BACKUP_REASONS),
           label: v.optional(text),
           size: v.pipe(v.number(), v.integer(), v.minValue(0)),
           sha256: v.optional(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),

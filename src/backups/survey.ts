@@ -4,7 +4,6 @@
  * what they say of themselves.
  */
 import { join } from "node:path";
-import valid from "semver/functions/valid.js";
 import { inspect } from "../database/integrity.ts";
 import type { Engine } from "../database/open.ts";
 import { sha256Of } from "../database/read-raw.ts";
@@ -146,6 +145,9 @@ type Comparison =
 function compare(places: Places, entry: IndexEntry): Comparison {
   const unfit = unfitName(places.backups, entry.file);
   if (unfit) return { kind: "gone", why: unfit };
+  // What is beyond retention is deleted: an entry must not name just any file of the folder.
+  const name = readName(places.stem, entry.file);
+  if (name?.kind !== "backup" || name.sidecar) return { kind: "gone", why: "its name is not that of a backup" };
   const path = join(places.backups, entry.file);
   const checksums = readChecksums(path);
   const known = checksums.length === 0 || entry.sha256 === null || checksums.includes(entry.sha256);
@@ -171,9 +173,6 @@ function lookAt(engine: Engine, places: Places, file: string, listed: string | n
     if (verdict.kind === "corrupt") return { why: `it is damaged: ${verdict.problems[0]}`, regular: true };
     if (verdict.kind === "impossible") return { why: verdict.reason, regular: true };
     const row = self?.backup;
-    if (row && row.version !== null && !valid(row.version)) {
-      return { why: `it names the version ${JSON.stringify(row.version)}`, regular: true };
-    }
     if (!row) return { why: "it is not a backup that Holdfast took", regular: true };
     return {
       entry: {
@@ -233,5 +232,7 @@ function listSetAside(places: Places, names: readonly string[]): SetAside[] {
 /** The paths, other than this database's, at which a database stands whose backups are here too. */
 export function othersAlive(survey: Survey, places: Places): ReadonlySet<string> {
   const recorded = new Set(survey.backups.map((entry) => databaseOf(entry, places.backups)));
-  return new Set([...recorded].filter((path) => path !== places.database && existsSync(path)));
+  // On Windows, asking after a file on somebody's server would hand that server the user's credentials.
+  const local = (path: string) => !/^[\\/]{2}/.test(path) || places.database.startsWith(path.slice(0, 2));
+  return new Set([...recorded].filter((path) => path !== places.database && local(path) && existsSync(path)));
 }

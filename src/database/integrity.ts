@@ -185,7 +185,7 @@ export function inspect(engine: Engine, path: string, options: InspectOptions): 
   const subject: Subject = { path, header, custom: engine.custom, sqlite: engine.sqliteVersion };
   let self: SelfDescription | null = null;
   const look = (db: Connection): Verdict => {
-    self = describe(db);
+    self = describe(db, path);
     return check === "full" ? checkPart(db, subject, part) : { kind: "sound", warnings: [] };
   };
   const attempt = (withConstraints: boolean): Verdict => {

@@ -5,6 +5,7 @@
  */
 import type { LayoutStep } from "./layout.ts";
 import type { Connection } from "./open.ts";
+import { BACKUP, createOwnTable, LEDGER, notOurs, requireOwnTables, STAMP } from "./own-tables.ts";
 
 export interface Stamp {
   /** Random, given once; tells this database from every other through all of its versions. */
@@ -23,7 +24,8 @@ export interface LedgerEntry extends LayoutStep {
   readonly down: string | null;
 }
 
-export type BackupReason = "launch" | "restore-point" | "manual" | "scheduled";
+export const BACKUP_REASONS = ["launch", "restore-point", "manual", "scheduled"] as const;
+export type BackupReason = (typeof BACKUP_REASONS)[number];
 
 /** The row that makes a backup self-describing. */
 export interface BackupRow {
@@ -52,56 +54,126 @@ export interface SelfDescription {
   readonly tables: readonly string[];
 }
 
-const STAMP = "_holdfast_stamp";
-const LEDGER = "_holdfast_migrations";
-const BACKUP = "_holdfast_backup";
-
-export function describe(db: Connection): SelfDescription {
-  const names = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").pluck().all() as string[];
+/**
+ * Reads what the database says of itself. Whoever made the file may have written anything there, so nothing is
+ * believed to be of the right type or size, and versions become parts of file names.
+ *
+ * @param path the database as messages name it
+ * @throws CHECK_IMPOSSIBLE where it is not what Holdfast writes
+ */
+export function describe(db: Connection, path: string = db.name): SelfDescription {
+  const own = requireOwnTables(db, path);
+  const names = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").pluck().all().filter(isText);
   return {
-    stamp: names.includes(STAMP) ? readStamp(db) : null,
-    ledger: names.includes(LEDGER) ? readLedger(db) : [],
-    backup: names.includes(BACKUP) ? readBackupRow(db) : null,
+    stamp: own.has(STAMP) ? readStamp(db, path) : null,
+    ledger: own.has(LEDGER) ? readLedger(db, path) : [],
+    backup: own.has(BACKUP) ? readBackupRow(db, path) : null,
     tables: names.filter((name) => !name.startsWith("_holdfast_") && !name.startsWith("sqlite_")).sort(),
   };
 }
 
-function readStamp(db: Connection): Stamp | null {
+function readStamp(db: Connection, path: string): Stamp | null {
+  requireSize(db, path, STAMP, ["database_id", "app_version", "layout", "changed_at"]);
   const row = db
     .prepare(
       `SELECT database_id AS databaseId, app_version AS appVersion, layout, changed_at AS changedAt FROM ${STAMP} WHERE id = 1`,
     )
-    .get() as Stamp | undefined;
-  return row ?? null;
+    .get() as Record<string, unknown> | undefined;
+  if (!row) return null;
+  const { databaseId, appVersion, layout, changedAt } = row;
+  return checked<Stamp>(row, path, STAMP, [databaseId, layout, changedAt].every(isText) && isVersion(appVersion));
 }
 
-function readLedger(db: Connection): LedgerEntry[] {
-  return db
+function readLedger(db: Connection, path: string): LedgerEntry[] {
+  const texts = ["name", "checksum", "compatible_since", "applied_at", "app_version", "down_sql"];
+  requireSize(db, path, LEDGER, texts, LEDGER_BYTES);
+  const rows = db
     .prepare(
       `SELECT name, checksum, compatible_since AS compatibleSince, applied_at AS appliedAt, app_version AS appVersion, down_sql AS down
        FROM ${LEDGER} ORDER BY position`,
     )
-    .all() as LedgerEntry[];
+    .all() as Record<string, unknown>[];
+  return rows.map((row) => {
+    const { name, checksum, compatibleSince, appliedAt, appVersion, down } = row;
+    const fits = [name, checksum, appliedAt, appVersion].every(isText) && [compatibleSince, down].every(isTextOrNull);
+    return checked<LedgerEntry>(row, path, LEDGER, fits);
+  });
 }
 
-function readBackupRow(db: Connection): BackupRow | null {
+function readBackupRow(db: Connection, path: string): BackupRow | null {
+  requireSize(db, path, BACKUP, [
+    "database_id",
+    "database_path",
+    "version",
+    "layout",
+    "created_at",
+    "label",
+    "content",
+  ]);
   const row = db
     .prepare(
       `SELECT database_id AS databaseId, database_path AS databasePath, version, layout, sequence, created_at AS createdAt,
               reason, label, content, journal_mode AS journalMode, file_mode AS fileMode FROM ${BACKUP} WHERE id = 1`,
     )
-    .get() as BackupRow | undefined;
-  return row ?? null;
+    .get() as Record<string, unknown> | undefined;
+  if (!row) return null;
+  const { databaseId, databasePath, version, layout, sequence, createdAt, label, content, fileMode } = row;
+  const fits =
+    [databaseId, databasePath, layout, content].every(isText) &&
+    isTextOrNull(label) &&
+    (version === null || isVersion(version)) &&
+    isSequence(sequence) &&
+    isTime(createdAt) &&
+    BACKUP_REASONS.some((reason) => reason === row.reason) &&
+    (row.journalMode === "wal" || row.journalMode === "delete") &&
+    Number.isInteger(fileMode);
+  return checked<BackupRow>(row, path, BACKUP, fits);
+}
+
+/** More than any row that Holdfast writes; a ledger also holds the SQL of the ways back. */
+const ROW_BYTES = 64 << 10;
+const LEDGER_BYTES = 64 << 20;
+const LEDGER_ROWS = 10_000;
+
+/** Told by the records' headers: nothing is loaded. */
+function requireSize(db: Connection, path: string, table: string, columns: readonly string[], most = ROW_BYTES): void {
+  const bytes = columns.map((column) => `total(octet_length(${column}))`).join(" + ");
+  const found = db.prepare(`SELECT count(*) AS rows, ${bytes} AS bytes FROM ${table}`).get();
+  const { rows, bytes: size } = found as { rows: number; bytes: number };
+  if (rows > LEDGER_ROWS || size > most) throw notOurs(path, `its ${table} has ${rows} rows of ${size} bytes`);
+}
+
+function checked<Row>(row: Record<string, unknown>, path: string, table: string, fits: boolean): Row {
+  if (!fits) throw notOurs(path, `a row of its ${table} holds what Holdfast never writes`);
+  return row as Row;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
+}
+
+function isTextOrNull(value: unknown): boolean {
+  return value === null || isText(value);
+}
+
+/** A semantic version (https://semver.org): it may stand in a file name. */
+export function isVersion(value: unknown): value is string {
+  return isText(value) && value.length <= 256 && /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/.test(value);
+}
+
+/** Each backup raises it by one; from a number beyond this there would soon be no way up. */
+const HIGHEST_SEQUENCE = 2 ** 50;
+
+export function isSequence(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= HIGHEST_SEQUENCE;
+}
+
+function isTime(value: unknown): boolean {
+  return isText(value) && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(value) && !Number.isNaN(Date.parse(value));
 }
 
 export function writeStamp(db: Connection, stamp: Stamp): void {
-  db.exec(`CREATE TABLE IF NOT EXISTS ${STAMP} (
-    id INTEGER PRIMARY KEY CHECK (id = 1),
-    database_id TEXT NOT NULL,
-    app_version TEXT NOT NULL,
-    layout TEXT NOT NULL,
-    changed_at TEXT NOT NULL
-  )`);
+  createOwnTable(db, STAMP);
   db.prepare(
     `INSERT INTO ${STAMP} (id, database_id, app_version, layout, changed_at) VALUES (1, ?, ?, ?, ?)
      ON CONFLICT (id) DO UPDATE SET database_id = excluded.database_id, app_version = excluded.app_version,
@@ -110,15 +182,7 @@ export function writeStamp(db: Connection, stamp: Stamp): void {
 }
 
 export function createLedger(db: Connection): void {
-  db.exec(`CREATE TABLE IF NOT EXISTS ${LEDGER} (
-    position INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE,
-    checksum TEXT NOT NULL,
-    applied_at TEXT NOT NULL,
-    app_version TEXT NOT NULL,
-    compatible_since TEXT,
-    down_sql TEXT
-  )`);
+  createOwnTable(db, LEDGER);
 }
 
 export function appendToLedger(db: Connection, entry: LedgerEntry): void {
@@ -132,20 +196,7 @@ export function removeFromLedger(db: Connection, name: string): void {
 }
 
 export function writeBackupRow(db: Connection, row: BackupRow): void {
-  db.exec(`CREATE TABLE IF NOT EXISTS ${BACKUP} (
-    id INTEGER PRIMARY KEY CHECK (id = 1),
-    database_id TEXT NOT NULL,
-    database_path TEXT NOT NULL,
-    version TEXT,
-    layout TEXT NOT NULL,
-    sequence INTEGER NOT NULL,
-    created_at TEXT NOT NULL,
-    reason TEXT NOT NULL,
-    label TEXT,
-    content TEXT NOT NULL,
-    journal_mode TEXT NOT NULL,
-    file_mode INTEGER NOT NULL
-  )`);
+  createOwnTable(db, BACKUP);
   db.prepare(`INSERT OR REPLACE INTO ${BACKUP} VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`).run(
     row.databaseId,
     row.databasePath,
@@ -163,5 +214,6 @@ export function writeBackupRow(db: Connection, row: BackupRow): void {
 
 /** A database in use is no backup: the row goes before a copy takes the database's place. */
 export function removeBackupRow(db: Connection): void {
+  requireOwnTables(db);
   db.exec(`DROP TABLE IF EXISTS ${BACKUP}`);
 }

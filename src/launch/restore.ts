@@ -110,10 +110,15 @@ async function makeReady(context: Context, facts: Facts, staged: string, inspect
   const { applied, known } = layoutsOf(context, staged, inspection);
   const relation = relate(applied, known);
   const databaseId = row?.databaseId ?? randomUUID();
+  const bare = context.engine.openUntrusted(staged, "readwrite");
+  try {
+    removeBackupRow(bare);
+  } finally {
+    bare.close();
+  }
   const db = context.engine.open(staged, "readwrite");
   try {
     db.pragma("locking_mode = EXCLUSIVE");
-    db.transaction(() => removeBackupRow(db))();
     if (relation === "behind") await runMigrations(context, db, applied, known, databaseId, facts.now, false);
     else if (relation === "equal") writeStampNow(context, db, known, databaseId, facts.now);
     if (row?.journalMode === "wal") db.pragma("journal_mode = WAL");

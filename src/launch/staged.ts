@@ -17,7 +17,8 @@ export function dropStaged(context: Context, staged: string): void {
 export function takeOwner(staged: string, facts: Facts, remembered: number | undefined): void {
   if (process.platform === "win32") return;
   const old = statSync(facts.files.path, { throwIfNoEntry: false });
-  const mode = old ? old.mode & 0o777 : remembered;
+  // Anybody may have written into a backup what it remembers: nothing that makes a file more than a file.
+  const mode = old ? old.mode & 0o777 : remembered && remembered & 0o666;
   if (mode !== undefined) chmodSync(staged, mode);
   if (old && process.getuid?.() === 0) chownSync(staged, old.uid, old.gid);
 }

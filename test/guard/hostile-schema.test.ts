@@ -1,0 +1,96 @@
+/** A database whose maker has put SQL into it that Holdfast's own statements would run. */
+import { copyFileSync, existsSync, realpathSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { describe, expect, test } from "vitest";
+import { readIndex, writeIndex } from "../../src/backups/index-file.ts";
+import { placesOf } from "../../src/places.ts";
+import { AppProcess } from "../fixtures/app-process.ts";
+import { outcomeWithin } from "../fixtures/outcome-within.ts";
+import { hashOf, Workspace } from "../fixtures/workspace.ts";
+
+const FOR_EVER = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+
+function forge(path: string, sql: string): void {
+  const db = new Database(path);
+  db.unsafeMode();
+  db.exec(sql);
+  db.close();
+}
+
+test("an application that runs for ever is seen to hang", async () => {
+  const app = new AppProcess(new Workspace().release(1), "1.0.0");
+  expect(await outcomeWithin(app)).toMatchObject({ ok: true });
+  app.process.send({ exec: FOR_EVER });
+  expect(await outcomeWithin(app, 1000)).toBe("hung");
+});
+
+describe("a launch refuses at once, and touches nothing, where", () => {
+  test.each<[string, boolean, string]>([
+    [
+      "a trigger on the stamp runs for ever",
+      true,
+      `CREATE TRIGGER t AFTER UPDATE ON _holdfast_stamp BEGIN ${FOR_EVER}; END`,
+    ],
+    [
+      "a trigger on the ledger runs for ever",
+      true,
+      `CREATE TRIGGER t AFTER INSERT ON _holdfast_migrations BEGIN ${FOR_EVER}; END`,
+    ],
+    ["the stamp is a view that runs for ever", false, `CREATE VIEW _holdfast_stamp AS ${FOR_EVER}`],
+    [
+      "the ledger is a view whose trigger runs for ever",
+      false,
+      `CREATE VIEW _holdfast_migrations AS SELECT 1 AS name; CREATE TRIGGER t INSTEAD OF INSERT ON _holdfast_migrations BEGIN ${FOR_EVER}; END`,
+    ],
+    [
+      "the row of a backup is computed without end",
+      false,
+      `CREATE TABLE _holdfast_backup (id INTEGER PRIMARY KEY, database_id AS (hex(zeroblob(400000000))))`,
+    ],
+  ])("%s", async (_, guarded, sql) => {
+    const app = new Workspace().release(1);
+    if (guarded) await app.launch("1.0.0", ["Emma"]);
+    forge(app.path, `CREATE TABLE other (x); ${sql}`);
+    const before = hashOf(app.path);
+    const outcome = await outcomeWithin(new AppProcess(app.release(2), "1.1.0"));
+    expect(outcome).toMatchObject({ ok: false, code: "CHECK_IMPOSSIBLE" });
+    expect(hashOf(app.path)).toBe(before);
+  });
+});
+
+test("a version inside the database leads no file out of the backup folder", async () => {
+  const app = new Workspace().release(1);
+  await app.launch("1.0.0");
+  forge(app.path, "UPDATE _holdfast_stamp SET app_version = '/../../escaped'");
+  const error = await app.release(2).refusal("1.1.0");
+  expect(error.code).toBe("CHECK_IMPOSSIBLE");
+  expect(existsSync(join(app.folder, "escaped.sqlite"))).toBe(false);
+});
+
+test("an index that lists another file of the folder does not get it deleted", async () => {
+  const app = new Workspace().release(1);
+  await app.launch("1.0.0");
+  const places = placesOf(realpathSync(app.path), undefined);
+  const photos = join(places.backups, "photos.zip");
+  writeFileSync(photos, "precious");
+  const { index } = readIndex(places);
+  const [entry] = index.entries;
+  if (!entry) throw new Error("there is no backup");
+  const listed = { ...entry, file: "photos.zip", version: "0.0.1", size: 8, sha256: null, sequence: 0 };
+  writeIndex(places, { ...index, entries: [...index.entries, listed] });
+  const report = await app.launch("1.0.1", [], { backupRetention: 1 });
+  expect(report.warnings.join()).toContain("photos.zip is listed in the index but was left out");
+  expect(existsSync(photos)).toBe(true);
+});
+
+test("a backup that says nonsense of itself keeps no other from being taken", async () => {
+  const app = new Workspace().release(1);
+  await app.launch("1.0.0");
+  const planted = join(app.backups, "library-v0.9.0.sqlite");
+  copyFileSync(join(app.backups, "library-v1.0.0.sqlite"), planted);
+  forge(planted, "UPDATE _holdfast_backup SET created_at = 'soon', sequence = 9223372036854775807, version = '0.9.0'");
+  const report = await app.launch("1.0.1");
+  expect(report.warnings.join()).toContain("library-v0.9.0.sqlite has the name of a backup but was left out");
+  expect(app.kept()).toContain("library-v1.0.1.sqlite");
+});
