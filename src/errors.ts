@@ -63,6 +63,13 @@ export function hasCode(error: unknown): error is Error & { code: string } {
   return error instanceof Error && typeof (error as { code?: unknown }).code === "string";
 }
 
+/** As much of a text out of a file as a message has room for. */
+export function clipped(text: string): string {
+  return text.length <= CLIPPED_AT ? text : `${text.slice(0, CLIPPED_AT)}…`;
+}
+
+const CLIPPED_AT = 300;
+
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

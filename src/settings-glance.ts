@@ -4,8 +4,9 @@
  */
 import { dirname, resolve } from "node:path";
 import { fs } from "./platform/builtins.ts";
+import { readSmallFile } from "./platform/small-file.ts";
 
-const { readFileSync, statSync } = fs;
+const { statSync } = fs;
 
 /** The settings as code passes them; each is documented in the README. Durations read `"10s"`, `"7d"`. */
 export interface SettingsInput {
@@ -47,7 +48,7 @@ export function glanceAt(settings: string | SettingsInput): Glance | null {
 
 /** Should a line of another value look like one of these, the seal it leads to knows nothing of this file. */
 function glanceAtFile(file: string): Glance | null {
-  const text = readFileSync(file, "utf8");
+  const text = readSettingsFile(file);
   const path = quotedValue(DB_PATH.exec(text));
   if (path === undefined) return null;
   return {
@@ -65,6 +66,13 @@ function quotedValue(line: RegExpExecArray | null): string | undefined {
   if (!line) return undefined;
   const [, basic, literal] = line;
   return basic === undefined ? literal : (JSON.parse(basic) as string);
+}
+
+/** No settings file of a person has a tenth of this; parsing a huge one would only cost time and memory. */
+const SIZE_LIMIT = 1 << 20;
+
+export function readSettingsFile(file: string): string {
+  return readSmallFile(file, { limit: SIZE_LIMIT, followLinks: true });
 }
 
 export function proofOfSettingsFile(file: string): string {

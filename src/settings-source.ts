@@ -5,10 +5,7 @@
 import { dirname, resolve } from "node:path";
 import { parse, TomlError } from "smol-toml";
 import { HoldfastError, hasCode, messageOf } from "./errors.ts";
-import { fs } from "./platform/builtins.ts";
-import { canonicalText, proofOfSettingsFile, type SettingsInput, show } from "./settings-glance.ts";
-
-const { readFileSync, statSync } = fs;
+import { canonicalText, proofOfSettingsFile, readSettingsFile, type SettingsInput, show } from "./settings-glance.ts";
 
 export interface SettingsSource {
   /** Where they came from, for messages. */
@@ -37,9 +34,6 @@ export function settingOf({ inFile, values }: SettingsSource, key: string): unkn
   return values[inFile ? key : camelCase(key)];
 }
 
-/** No settings file of a person has a tenth of this; parsing a huge one would only cost time and memory. */
-const SIZE_LIMIT = 1 << 20;
-
 function readFile(file: string): SettingsSource {
   const path = resolve(file);
   const refuse = (why: string, hint: string) =>
@@ -53,17 +47,14 @@ function readFile(file: string): SettingsSource {
   let proof: string;
   try {
     proof = proofOfSettingsFile(path);
-    const { size } = statSync(path);
-    if (size > SIZE_LIMIT) {
-      throw refuse(`has ${size} bytes, which no settings file needs.`, "Check that the path names the settings file.");
-    }
-    text = readFileSync(path, "utf8");
+    text = readSettingsFile(path);
   } catch (error) {
-    if (error instanceof HoldfastError) throw error;
     const missing = hasCode(error) && error.code === "ENOENT";
     throw refuse(
-      missing ? "does not exist." : `could not be read: ${messageOf(error)}`,
-      missing ? 'Create it with at least: db-path = "data/library.sqlite"' : "Check the path and its permissions.",
+      missing ? "does not exist." : `could not be read: ${messageOf(error)}.`,
+      missing
+        ? 'Create it with at least: db-path = "data/library.sqlite"'
+        : "Check that the path names the settings file, and its permissions.",
     );
   }
   try {

@@ -6,7 +6,7 @@ import { resolve } from "node:path";
 import valid from "semver/functions/valid.js";
 import * as v from "valibot";
 import type { MigrationInput } from "./database/migration-files.ts";
-import { HoldfastError } from "./errors.ts";
+import { clipped, HoldfastError } from "./errors.ts";
 import { type SettingsInput, show } from "./settings-glance.ts";
 import { camelCase, readSettings, type SettingsSource } from "./settings-source.ts";
 
@@ -172,22 +172,36 @@ export async function validateSettings(
 
 async function refuseUnknown(origin: string, key: string, value: unknown, known: readonly string[]): Promise<never> {
   const { closest, distance } = await import("fastest-levenshtein");
+  const name = clipped(key);
   // A name of the other notation is nearest to its own twin.
-  const nearest = known.includes(camelCase(key)) ? camelCase(key) : closest(key, [...known]);
-  const near = nearest === camelCase(key) || distance(key, nearest) <= Math.max(2, key.length / 3);
+  const nearest = known.includes(camelCase(name)) ? camelCase(name) : closest(name, [...known]);
+  const near = nearest === camelCase(name) || distance(name, nearest) <= Math.max(2, name.length / 3);
+  const told = tellable(value);
   throw new HoldfastError({
     code: "SETTINGS_INVALID",
-    message: `In ${origin}, ${key} = ${show(value)} is not a setting of Holdfast.`,
+    message: `In ${origin}, ${name} = ${show(told)} is not a setting of Holdfast.`,
     hint: near ? `Did you mean ${nearest}?` : `The settings are ${known.join(", ")}.`,
-    details: { file: origin, key, value, ...(near ? { suggestion: nearest } : {}) },
+    details: { file: origin, key: name, value: told, ...(near ? { suggestion: nearest } : {}) },
   });
 }
 
 function invalid(origin: string, key: string, value: unknown, why: string): HoldfastError {
+  const told = tellable(value);
   return new HoldfastError({
     code: "SETTINGS_INVALID",
-    message: `In ${origin}, ${key}${value === undefined ? "" : ` = ${show(value)}`} ${why}.`,
+    message: `In ${origin}, ${key}${value === undefined ? "" : ` = ${show(told)}`} ${why}.`,
     hint: `Mend ${key} in ${origin}; nothing was touched.`,
-    details: { file: origin, key, value: value ?? null },
+    details: { file: origin, key, value: told ?? null },
   });
+}
+
+/** The value itself, or as much of it as a person would read: one that is nested too deeply cannot even be printed. */
+function tellable(value: unknown): unknown {
+  try {
+    const text = show(value);
+    const brief = clipped(text);
+    return brief === text ? value : brief;
+  } catch {
+    return "… nested too deeply";
+  }
 }

@@ -1,4 +1,5 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { HoldfastError } from "../src/errors.ts";
@@ -300,6 +301,40 @@ describe("the file", () => {
     expect(error.message).toContain(`${path} could not be read: `);
   });
 
+  test.each([
+    ["by a link", (path: string) => symlinkSync(file(MINIMAL), path), "1.2.0"],
+    ["that is a link in a circle", (path: string) => symlinkSync(path, path), /could not be read: ELOOP/],
+    ["that is a FIFO", (path: string) => execFileSync("mkfifo", [path]), /could not be read: it is no regular file/],
+    ["that has no end", (path: string) => symlinkSync("/dev/zero", path), /could not be read: it is no regular file/],
+  ])("%s", async (_, put, expected) => {
+    const path = join(scratchFolder(), "settings.toml");
+    put(path);
+    if (typeof expected === "string") expect((await loadSettings(path)).appVersion).toBe(expected);
+    else expect((await refusal(loadSettings(path))).message).toMatch(expected);
+  });
+
+  test.each([
+    ["arrays in arrays", `db-path = ${"[".repeat(5000)}${"]".repeat(5000)}\n`],
+    ["arrays that nobody closes", `${MINIMAL}a = ${"[".repeat(500_000)}`],
+    ["tables in tables", `db-path${".a".repeat(400_000)} = 1\n`],
+    ["a huge key", `${MINIMAL}db-${"x".repeat(900_000)} = 1\n`],
+    ["a huge value", `${MINIMAL}db-backup-mode = "${"x".repeat(900_000)}"\n`],
+  ])("with %s is refused, in words of some lines", async (_, text) => {
+    const error = await refusal(loadSettings(file(text)));
+    expect(error.code).toBe("SETTINGS_INVALID");
+    expect(error.message.length).toBeLessThan(1000);
+  });
+
+  test("with a hundred thousand tables is read", async () => {
+    const tables = Array.from({ length: 100_000 }, (_, n) => `[t${n}]\n`).join("");
+    expect((await load(`${MINIMAL}${tables}`)).appVersion).toBe("1.2.0");
+  });
+
+  test("with a table that would be the prototype of others changes none of them", async () => {
+    await load(`${MINIMAL}[__proto__]\npolluted = true\n[constructor.prototype]\npolluted = true\n`);
+    expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
+  });
+
   test("that may not be read", async () => {
     const path = file(MINIMAL);
     permit(dirname(path), 0o755);
@@ -344,7 +379,7 @@ describe("the file", () => {
     const path = file(`${MINIMAL}# ${"x".repeat(1 << 20)}\n`);
     const error = await refusal(loadSettings(path));
     expect(error.code).toBe("SETTINGS_INVALID");
-    expect(error.message).toMatch(/has \d{7} bytes, which no settings file needs\.$/);
+    expect(error.message).toMatch(/could not be read: it has \d{7} bytes, where 1048576 are the most\.$/);
   });
 
   test("with line endings of Windows and a byte order mark", async () => {
