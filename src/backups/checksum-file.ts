@@ -5,9 +5,10 @@
 import { basename, dirname } from "node:path";
 import { type Places, temporaryIn } from "../places.ts";
 import { writeAtomically } from "../platform/atomic-file.ts";
-import { fs } from "../platform/builtins.ts";
+import { readSmallFile } from "../platform/small-file.ts";
 
-const { readFileSync } = fs;
+/** Two lines, of which each names one file. */
+const SIZE_LIMIT = 4096;
 
 export function checksumFileOf(backup: string): string {
   return `${backup}.sha256`;
@@ -16,7 +17,7 @@ export function checksumFileOf(backup: string): string {
 /** The checksums that `backup` may have; none when there is no checksum file, or not one of these. */
 export function readChecksums(backup: string): string[] {
   try {
-    const text = readFileSync(checksumFileOf(backup), "utf8").slice(0, 4096);
+    const text = readSmallFile(checksumFileOf(backup), { limit: SIZE_LIMIT });
     return [...text.matchAll(/^([0-9a-f]{64}) [ *](.+)$/gm)]
       .filter((line) => line[2] === basename(backup))
       .map((line) => String(line[1]));

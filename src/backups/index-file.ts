@@ -10,10 +10,9 @@ import { BACKUP_REASONS, type BackupReason, isSequence, isVersion } from "../dat
 import { HoldfastError, hasCode, messageOf, named } from "../errors.ts";
 import { type Places, temporaryIn } from "../places.ts";
 import { type FileIdentity, replaceFile, writeAtomically } from "../platform/atomic-file.ts";
-import { fs, sha256 } from "../platform/builtins.ts";
+import { sha256 } from "../platform/builtins.ts";
 import { FileLock, type OpenLockFile, poll } from "../platform/lock.ts";
-
-const { readFileSync } = fs;
+import { readSmallFile } from "../platform/small-file.ts";
 
 export interface IndexEntry {
   readonly databaseId: string;
@@ -133,7 +132,7 @@ const INDEX_LIMIT = 1 << 20;
 export function readIndex(places: Places): IndexReading {
   let source: string;
   try {
-    source = readFileSync(places.index, "utf8");
+    source = readSmallFile(places.index, { limit: INDEX_LIMIT });
   } catch (error) {
     if (hasCode(error) && (error.code === "ENOENT" || error.code === "ENOTDIR")) {
       return { index: EMPTY_INDEX, problem: { kind: "missing", why: "there is no index" } };
@@ -141,10 +140,13 @@ export function readIndex(places: Places): IndexReading {
     return { index: EMPTY_INDEX, problem: { kind: "damaged", why: messageOf(error) } };
   }
   try {
-    if (source.length > INDEX_LIMIT) throw new Error(`it has ${source.length} characters`);
     const parsed = v.parse(indexSchema, parse(source));
     const index: Index = { entries: parsed.entries, restores: parsed.restores };
     if (parsed.digest !== digestOf(index)) throw new Error("it was changed by another hand");
+    // Some file systems take two names that differ in case only for one.
+    if (new Set(index.entries.map((entry) => entry.file.toLowerCase())).size < index.entries.length) {
+      throw new Error("it lists a file twice");
+    }
     return { index, problem: null };
   } catch (error) {
     return { index: EMPTY_INDEX, problem: { kind: "damaged", why: messageOf(error).split("\n")[0] ?? "" } };

@@ -15,7 +15,7 @@ import { databaseOf } from "./choose.ts";
 import { type IndexEntry, readIndex, type UnconfirmedRestore } from "./index-file.ts";
 import { unfitName } from "./verify.ts";
 
-const { existsSync, lstatSync, readdirSync, statSync } = fs;
+const { existsSync, lstatSync, readdirSync } = fs;
 
 /** A database, or sidecars alone, that a launch has set aside. */
 export interface SetAside {
@@ -212,14 +212,14 @@ function listSetAside(places: Places, names: readonly string[]): SetAside[] {
   const found = new Map<string, { kind: SetAsideKind; version: string | null; files: string[] }>();
   for (const file of names) {
     const name = readName(places.stem, file);
-    if (!name || name.kind === "backup") continue;
+    if (!name || name.kind === "backup" || unfitName(places.backups, file) !== null) continue;
     const main = name.sidecar ? file.replace(/-(wal|shm|journal)$/, "") : file;
     const group = found.get(main) ?? { kind: name.kind, version: name.version, files: [] };
     group.files.push(file);
     found.set(main, group);
   }
   return [...found].map(([file, group]) => {
-    const stats = group.files.map((each) => statSync(join(places.backups, each), { throwIfNoEntry: false }));
+    const stats = group.files.map((each) => lstatSync(join(places.backups, each), { throwIfNoEntry: false }));
     return {
       ...group,
       file,

@@ -3,10 +3,10 @@
  * Nothing here opens the main file; `stat` is the only call that is safe in a process that has it open.
  */
 import { HoldfastError, named } from "../errors.ts";
-import { type FileIdentity, identify } from "../platform/atomic-file.ts";
+import { type FileIdentity, identify, identityOf } from "../platform/atomic-file.ts";
 import { fs } from "../platform/builtins.ts";
 
-const { statSync } = fs;
+const { lstatSync, statSync } = fs;
 
 /** https://sqlite.org/tempfiles.html; `-shm` holds nothing of its own, the other two hold content. */
 export const SIDECARS = ["-wal", "-journal", "-shm"] as const;
@@ -24,10 +24,23 @@ export function observeFiles(path: string): DatabaseFiles {
   return named(`looking at ${path}`, () => {
     const sidecars: Partial<Record<Sidecar, FileIdentity>> = {};
     for (const ending of SIDECARS) {
-      const found = identify(path + ending);
+      const found = identifySidecar(path + ending);
       if (found) sidecars[ending] = found;
     }
     return { path, main: identifyRegular(path), sidecars };
+  });
+}
+
+/** Opening a FIFO waits for ever, and a link leads to another's file: SQLite makes neither. */
+function identifySidecar(path: string): FileIdentity | null {
+  const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  if (!found) return null;
+  if (found.isFile()) return identityOf(found);
+  throw new HoldfastError({
+    code: "IO_FAILED",
+    message: `${path} is ${found.isSymbolicLink() ? "a symbolic link" : found.isDirectory() ? "a folder" : "not a regular file"}, which SQLite has not made; nothing was opened.`,
+    hint: `Find out who put it there, then move it away: mv "${path}" "${path}.other"`,
+    details: { path },
   });
 }
 
@@ -55,6 +68,11 @@ export function livingSidecars(files: DatabaseFiles): readonly Sidecar[] {
     const sidecar = files.sidecars[ending];
     return sidecar !== undefined && sidecar.size !== "0";
   });
+}
+
+/** Whether anything at all stands in the place of a sidecar. */
+export function hasSidecars(path: string): boolean {
+  return SIDECARS.some((ending) => lstatSync(path + ending, { throwIfNoEntry: false }) !== undefined);
 }
 
 export function presentSidecars(files: DatabaseFiles): readonly Sidecar[] {

@@ -6,12 +6,16 @@ import { basename, dirname, join } from "node:path";
 import { parse, stringify } from "smol-toml";
 import * as v from "valibot";
 import { hasCode, messageOf } from "../errors.ts";
-import type { Places } from "../places.ts";
+import { isTemporaryOf, type Places, readName } from "../places.ts";
 import type { FileIdentity } from "../platform/atomic-file.ts";
 import { fs, sha256 } from "../platform/builtins.ts";
+import { readSmallFile } from "../platform/small-file.ts";
 import { SIDECARS, type Sidecar } from "./files.ts";
 
-const { readdirSync, readFileSync } = fs;
+const { readdirSync } = fs;
+
+/** Ten lines of names. */
+const SIZE_LIMIT = 256 << 10;
 
 export interface Intent {
   readonly database: string;
@@ -58,7 +62,7 @@ export function findIntent(places: Places): FoundIntent | null {
   for (const file of intentFiles(places)) {
     let intent: Intent;
     try {
-      const { digest, ...parts } = v.parse(intentSchema, parse(readFileSync(file, "utf8")));
+      const { digest, ...parts } = v.parse(intentSchema, parse(readSmallFile(file, { limit: SIZE_LIMIT })));
       if (digest !== digestOf(parts)) return { file, why: `${file} was changed by another hand` };
       intent = parts;
     } catch (error) {
@@ -66,12 +70,19 @@ export function findIntent(places: Places): FoundIntent | null {
       return { file, why: `${file} cannot be read: ${messageOf(error).split("\n")[0]}` };
     }
     if (intent.database !== places.database) continue;
-    const inside =
-      dirname(intent.staged) === places.folder &&
-      (intent.aside === undefined || dirname(intent.aside) === places.backups);
-    return inside ? { file, intent } : { file, why: `${file} names files outside the folders of this database` };
+    const alien = alienName(intent, places);
+    return alien === null ? { file, intent } : { file, why: `${file} names ${alien}, which is no file of Holdfast's` };
   }
   return null;
+}
+
+/** A staged file takes the database's place: no other file of the folder may be named as one. */
+function alienName({ staged, aside }: Intent, places: Places): string | null {
+  if (dirname(staged) !== places.folder || !isTemporaryOf(places, basename(staged))) return staged;
+  if (aside === undefined) return null;
+  const name = readName(places.stem, basename(aside));
+  const fits = dirname(aside) === places.backups && name !== null && name.kind !== "backup" && !name.sidecar;
+  return fits ? null : aside;
 }
 
 function intentFiles(places: Places): string[] {

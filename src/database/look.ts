@@ -10,7 +10,7 @@ import { HoldfastError, named } from "../errors.ts";
 import { copyDurably, discardFile } from "../platform/atomic-file.ts";
 import { fs } from "../platform/builtins.ts";
 import { requireSpace } from "../platform/free-space.ts";
-import { observeFiles, presentSidecars, SIDECARS } from "./files.ts";
+import { hasSidecars, SIDECARS } from "./files.ts";
 import { type Connection, distrust, type Engine } from "./open.ts";
 
 const { linkSync, readFileSync, statSync } = fs;
@@ -34,7 +34,7 @@ export interface LookOptions {
  */
 export function lookApart<T>(engine: Engine, path: string, options: LookOptions, look: (db: Connection) => T): T {
   const { journalMode, scratch, withConstraints = false, withLog = false } = options;
-  if (journalMode === "delete" && !withConstraints && !withLog && presentSidecars(observeFiles(path)).length === 0) {
+  if (journalMode === "delete" && !withConstraints && !withLog && !hasSidecars(path)) {
     return withConnection(engine.openUntrusted(path, "readonly"), look);
   }
   try {

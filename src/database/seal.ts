@@ -15,6 +15,7 @@ import { currentBoot, isSameBoot } from "../platform/boot.ts";
 import { fs } from "../platform/builtins.ts";
 import { canTellLaterWrites, passTick } from "../platform/clock-tick.ts";
 import { proofOfFolder } from "../platform/folder-proof.ts";
+import { readSmallFile } from "../platform/small-file.ts";
 import { isAbsent, livingSidecars, observeFiles } from "./files.ts";
 import {
   asOpened,
@@ -27,7 +28,7 @@ import {
   type Written,
 } from "./seal-record.ts";
 
-const { existsSync, readFileSync, renameSync, statSync, truncateSync } = fs;
+const { existsSync, renameSync, statSync, truncateSync } = fs;
 
 export function proofOf(path: string): FileProof | null {
   const found = statSync(path, { bigint: true, throwIfNoEntry: false });
@@ -131,7 +132,9 @@ export function removeSeal(places: Places): void {
   try {
     removeDurably(file);
   } catch {
-    // In a folder that may not be written any more, the file itself may be: empty, it says nothing.
+    // In a folder that may not be written any more, the file itself may be: empty, it says nothing. What says nothing
+    // already may be another's file under a second name.
+    if (Object.keys(found).length === 0) return;
     truncateSync(file);
     syncFile(file);
   }
@@ -212,12 +215,15 @@ function find(places: Places, first: string): { file: string; found: Written | n
   throw new Error(`${first} and all its numbers are taken`);
 }
 
+/** Every migration and every backup has a line in it, and so have the settings. */
+const RECORD_LIMIT = 8 << 20;
+
 /** What cannot be read is not trusted; that it cannot be written either will show when it is. */
 function readIfThere(file: string): string | null {
   // Asked first, since an error that is thrown takes longer than the call.
   if (!existsSync(file)) return null;
   try {
-    return readFileSync(file, "utf8");
+    return readSmallFile(file, { limit: RECORD_LIMIT });
   } catch {
     return null;
   }

@@ -28,7 +28,7 @@ import { findIntent, freeIntentFile, type Intent, textOfIntent } from "./intent.
 import type { Engine } from "./open.ts";
 import { sha256Of } from "./read-raw.ts";
 
-const { existsSync, statSync } = fs;
+const { existsSync, lstatSync } = fs;
 
 /** Copies a file durably under a new name: in a child process, since it may be the live database. */
 export type CopyFile = (from: string, to: string) => Promise<void>;
@@ -90,7 +90,7 @@ function replaceOld(intent: Intent, file: string): void {
 
 /** Whether a run that was cut off gave the second name already; anybody else's file of that name is none. */
 function isKept(from: string, to: string): boolean {
-  const [old, kept] = [from, to].map((file) => statSync(file, { bigint: true, throwIfNoEntry: false }));
+  const [old, kept] = [from, to].map((file) => lstatSync(file, { bigint: true, throwIfNoEntry: false }));
   if (!kept) return old === undefined;
   if (!old || (old.dev === kept.dev && old.ino === kept.ino)) return true;
   if (old.size === kept.size && sha256Of(from) === sha256Of(to)) return true;

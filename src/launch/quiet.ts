@@ -36,10 +36,10 @@ export interface Beginning {
   readonly startChild: () => Child;
 }
 
-/** @returns null where the launch is not quiet */
+/** @returns null where the launch is not quiet; what goes wrong, the full launch meets again and says what it is */
 export async function launchQuietly(beginning: Beginning): Promise<Opened | null> {
   const { options, begun, startChild } = beginning;
-  const quiet = await findQuiet(beginning);
+  const quiet = await findQuiet(beginning).catch(() => null);
   if (!quiet) return null;
   const { places, found } = quiet;
   const seal = { ...found.seal, settings: quiet.proof };
@@ -67,7 +67,7 @@ export async function launchQuietly(beginning: Beginning): Promise<Opened | null
 
 /** What it would be, without opening anything; null where the launch would not be quiet. */
 export async function foreseeQuietly(beginning: Beginning): Promise<LaunchReport | null> {
-  const quiet = beginning.options.layout ? null : await findQuiet(beginning);
+  const quiet = beginning.options.layout ? null : await findQuiet(beginning).catch(() => null);
   if (!quiet) return null;
   const { places } = quiet;
   const { seal } = quiet.found;

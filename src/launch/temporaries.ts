@@ -26,9 +26,10 @@ export function clearTemporaries(places: Places): string[] {
 function temporariesOf(places: Places): readonly string[] {
   return [places.folder, places.backups].flatMap((folder) => {
     try {
-      return readdirSync(folder)
-        .filter((file) => isTemporaryOf(places, file))
-        .map((file) => join(folder, file));
+      // Holdfast makes regular files only: a link, a folder or a device of such a name is somebody else's.
+      return readdirSync(folder, { withFileTypes: true })
+        .filter((entry) => entry.isFile() && isTemporaryOf(places, entry.name))
+        .map(({ name }) => join(folder, name));
     } catch {
       return [];
     }

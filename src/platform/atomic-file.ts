@@ -6,6 +6,7 @@
  * A failed fsync is never retried: the kernel has marked the pages clean by then, and a second call would
  * report a success that never happened (https://wiki.postgresql.org/wiki/Fsync_Errors). The file is thrown away.
  */
+import type { BigIntStats } from "node:fs";
 import { dirname } from "node:path";
 import { hasCode } from "../errors.ts";
 import { fs } from "./builtins.ts";
@@ -163,7 +164,11 @@ export interface FileIdentity {
 
 export function identify(file: string): FileIdentity | null {
   const found = statSync(file, { bigint: true, throwIfNoEntry: false });
-  return found ? { ino: String(found.ino), size: String(found.size), mtime: String(found.mtimeNs) } : null;
+  return found ? identityOf(found) : null;
+}
+
+export function identityOf({ ino, size, mtimeNs }: Pick<BigIntStats, "ino" | "size" | "mtimeNs">): FileIdentity {
+  return { ino: String(ino), size: String(size), mtime: String(mtimeNs) };
 }
 
 export function sameIdentity(a: FileIdentity | null | undefined, b: FileIdentity | null | undefined): boolean {

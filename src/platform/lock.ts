@@ -10,9 +10,12 @@ import { HoldfastError, hasCode, isCorruption, toHoldfastError } from "../errors
 import { createPrivateFile } from "./atomic-file.ts";
 import { fs } from "./builtins.ts";
 
-const { chmodSync, existsSync, statSync } = fs;
+const { chmodSync, lstatSync, statSync } = fs;
 
 const POLL_MS = 20;
+
+/** SQLite writes the first page of an empty database when it is locked alone and let go; the largest has 64 KiB. */
+const ONE_PAGE = 64 << 10;
 
 /** An endless SELECT: as long as it is stepped, its connection keeps the SHARED lock. */
 const ENDLESS = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
@@ -90,24 +93,29 @@ export class FileLock {
     } catch (error) {
       if (this.#state === "none" && this.#db.inTransaction) this.#db.exec("ROLLBACK");
       if (hasCode(error) && /^SQLITE_(BUSY|LOCKED)/.test(error.code)) return false;
-      if (isCorruption(error)) {
-        throw new HoldfastError(
-          {
-            code: "IO_FAILED",
-            message: `The lock file ${this.path} is damaged. It holds no data; your database was not touched.`,
-            hint: `Make sure that no copy of the application runs, then delete it: rm "${this.path}"`,
-            details: { lock: this.path },
-          },
-          { cause: error },
-        );
-      }
+      if (isCorruption(error)) throw damaged(this.path, error);
       throw toHoldfastError(error, `locking ${this.path}`) ?? error;
     }
   }
 }
 
+function damaged(path: string, cause?: unknown): HoldfastError {
+  return new HoldfastError(
+    {
+      code: "IO_FAILED",
+      message: `The lock file ${path} is damaged. It holds no data; your database was not touched.`,
+      hint: `Make sure that no copy of the application runs, then delete it: rm "${path}"`,
+      details: { lock: path },
+    },
+    { cause },
+  );
+}
+
 function makeLockFile(path: string, like: string | undefined): void {
-  if (existsSync(path)) return;
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  // SQLite would make a file where a link dangles, and see to the log of a database that has come here.
+  if (found && (!found.isFile() || found.size > ONE_PAGE)) throw damaged(path);
+  if (found) return;
   const model = like === undefined ? undefined : statSync(like, { throwIfNoEntry: false });
   try {
     createPrivateFile(path);

@@ -120,7 +120,9 @@ describe("an index that cannot be used", () => {
     ["a checksum of the wrong length", (text) => line(text, "sha256", '"abc"'), /./],
     ["a key twice", (text) => `${text}\nsequence = 3\n`, /./],
     ["entries that are no list", () => 'digest = "sha256:0"\nentries = 3\n', /./],
-    ["huge", (text) => `${text}# ${"x".repeat(2_000_000)}\n`, /characters/],
+    ["huge", (text) => `${text}# ${"x".repeat(2_000_000)}\n`, /it has \d+ bytes, where 1048576 are the most/],
+    ["a version that is none", (text) => line(text, "version", '"1.2.0/../x"'), /no version/],
+    ["a sequence with no room above it", (text) => line(text, "sequence", "9007199254740991"), /no sequence number/],
   ])("%s: nothing of it is believed", (_, damage, why) => {
     const places = backupFolder();
     writeFileSync(places.index, damage(written()));

@@ -16,7 +16,7 @@ import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { type Intent, textOfIntent } from "../../src/database/intent.ts";
 import { type Engine, loadEngine } from "../../src/database/open.ts";
 import { type CopyFile, finishSwap, settle, swap, unfinishedSwap } from "../../src/database/swap.ts";
-import { type Places, placesOf } from "../../src/places.ts";
+import { type Places, placesOf, temporaryIn } from "../../src/places.ts";
 import { copyDurably, identify } from "../../src/platform/atomic-file.ts";
 import { scratchFolder } from "../fixtures/scratch-folder.ts";
 
@@ -91,7 +91,7 @@ function scene(old: Record<string, string> = { "": "old", "-wal": "old log", "-s
   const places = placesOf(join(folder, "library.sqlite"), undefined);
   mkdirSync(places.backups);
   for (const [ending, content] of Object.entries(old)) writeFileSync(places.database + ending, content);
-  const staged = join(folder, ".library-restore.tmp");
+  const staged = temporaryIn(folder, places, "restore");
   writeFileSync(staged, "new");
   return { places, staged, aside: join(places.backups, "library-20261121T101500Z-corrupt.sqlite") };
 }
@@ -499,7 +499,9 @@ describe("files that are no longer those of the record", () => {
   test.each<[string, (set: Scene) => Record<string, string>]>([
     ["a staged file elsewhere", (set) => ({ staged: join(set.places.backups, basename(set.staged)) })],
     ["a staged file by way of ..", (set) => ({ staged: `${set.places.folder}/../${basename(set.staged)}` })],
-    ["an aside elsewhere", (set) => ({ aside: join(dirname(set.places.folder), "x.sqlite") })],
+    ["a staged file that is somebody's", (set) => ({ staged: join(set.places.folder, "diary.sqlite") })],
+    ["an aside elsewhere", (set) => ({ aside: join(dirname(set.places.folder), basename(set.aside)) })],
+    ["an aside by the name of a backup", (set) => ({ aside: join(set.places.backups, "library-v1.0.0.sqlite") })],
   ])("a record that names %s is not followed", async (_, parts) => {
     const set = scene();
     writeIntent(set, parts(set));
@@ -507,7 +509,7 @@ describe("files that are no longer those of the record", () => {
     expect(unfinishedSwap(set.places)).toEqual({
       kind: "broken",
       file: set.places.intent,
-      differences: [`${set.places.intent} names files outside the folders of this database`],
+      differences: [`${set.places.intent} names ${Object.values(parts(set))[0]}, which is no file of Holdfast's`],
     });
     await finishSwap(set.places, copy);
     expect(contents(set)).toEqual(before);

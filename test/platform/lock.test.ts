@@ -1,4 +1,5 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { chmodSync, existsSync, linkSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import Database from "better-sqlite3";
@@ -12,6 +13,18 @@ const open = (path: string, options: { timeout: number }) => new Database(path, 
 
 function lockFile(): string {
   return join(scratchFolder(), ".library-lock.sqlite");
+}
+
+function fileAt(path: string): string {
+  writeFileSync(path, "");
+  return path;
+}
+
+function databaseAt(path: string): string {
+  const db = new Database(path);
+  db.exec("CREATE TABLE book (cover); INSERT INTO book VALUES (zeroblob(100000))");
+  db.close();
+  return path;
 }
 
 function lockAt(path: string, like?: string): FileLock {
@@ -186,16 +199,31 @@ describe("its file", () => {
     expect(existsSync(path)).toBe(true);
   });
 
-  test("that is damaged is named, and no corruption of the database", () => {
+  test.each<[string, (path: string) => unknown]>([
+    ["is large", (path) => writeFileSync(path, "this is no lock".repeat(10_000))],
+    ["is a link to a file", (path) => symlinkSync(fileAt(`${path}.target`), path)],
+    ["is a link that dangles", (path) => symlinkSync(`${path}.made`, path)],
+    ["is a second name of another database", (path) => linkSync(databaseAt(`${path}.target`), path)],
+    ["is a FIFO", (path) => execFileSync("mkfifo", [path])],
+  ])("that %s is named, and not opened", (_, put) => {
+    const path = lockFile();
+    put(path);
+    expect(refusal(() => lockAt(path))).toMatchObject({
+      code: "IO_FAILED",
+      message: `The lock file ${path} is damaged. It holds no data; your database was not touched.`,
+      hint: `Make sure that no copy of the application runs, then delete it: rm "${path}"`,
+    });
+    expect(existsSync(`${path}.made`)).toBe(false);
+  });
+
+  test("that holds a text is named, and no corruption of the database", () => {
     const path = lockFile();
     writeFileSync(path, "this is no lock, but a text that somebody has put here".repeat(100));
     const lock = lockAt(path);
     for (const attempt of [() => lock.tryExclusive(), () => lock.tryShared()]) {
-      const error = refusal(attempt);
-      expect(error).toMatchObject({
+      expect(refusal(attempt)).toMatchObject({
         code: "IO_FAILED",
         message: `The lock file ${path} is damaged. It holds no data; your database was not touched.`,
-        hint: `Make sure that no copy of the application runs, then delete it: rm "${path}"`,
       });
     }
   });
