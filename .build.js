@@ -51,7 +51,12 @@ await build({
     minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
     codeSplitting: {
       groups: [
-        { name: "core", tags: ["$initial"], test: /src\/(?!cli|sample|worker|platform\/crew)|smol-toml/, priority: 2 },
+        {
+          name: "core",
+          tags: ["$initial"],
+          test: /src\/(?!cli|sample|worker|platform\/(crew|work-limit))|smol-toml/,
+          priority: 2,
+        },
         {
           name: "check",
           test: /src\/(database\/(examine|check|integrity|look|log-fit|read-raw)|platform\/free-space)/,

@@ -3,7 +3,8 @@
  * platform/child.ts, dies with its parent, and does one job at a time. Large work it spreads over threads, which
  * run this module too. Each job's code is loaded when the job comes, for the start of a launch waits for it.
  */
-import { isMainThread, parentPort, Worker } from "node:worker_threads";
+import { join } from "node:path";
+import { isMainThread, parentPort } from "node:worker_threads";
 import type { BehindOrder, workBehind } from "./backups/behind.ts";
 import type { stageBackup } from "./backups/stage.ts";
 import type { surveyBackups } from "./backups/survey.ts";
@@ -16,8 +17,12 @@ import { loadEngine } from "./database/open.ts";
 import type { copySnapshot } from "./database/snapshot.ts";
 import type { Places } from "./places.ts";
 import type { copyDurably } from "./platform/atomic-file.ts";
+import { fs } from "./platform/builtins.ts";
 import { type Order, type Progress, type Reply, tell } from "./platform/child.ts";
 import { Crew } from "./platform/crew.ts";
+import { limitFor, Watch } from "./platform/work-limit.ts";
+
+const { readdirSync, statSync } = fs;
 
 interface Job<Input, Work extends (...args: never[]) => unknown> {
   readonly input: Input;
@@ -71,7 +76,11 @@ const threadJobs: Handlers<ThreadJobs> = {
   sha256: async (_, { path }) => (await import("./database/read-raw.ts")).sha256Of(path),
 };
 
-function serve(handlers: Handlers<Record<string, { input: unknown; result: unknown }>>, send: (reply: Reply) => void) {
+function serve(
+  handlers: Handlers<Record<string, { input: unknown; result: unknown }>>,
+  send: (reply: Reply) => void,
+  watch?: Watch,
+) {
   const [opener] = process.argv.slice(2);
   const tools = loadEngine(opener).then((engine) => {
     // Loads SQLite itself, which its package puts off until something is opened.
@@ -79,26 +88,45 @@ function serve(handlers: Handlers<Record<string, { input: unknown; result: unkno
     return { engine, crew: new Crew(new URL(import.meta.url), opener === undefined ? [] : [opener]) };
   });
   let queue: Promise<unknown> = tools.catch(() => {});
-  return ({ id, job, input }: Order) => {
+  return ({ id, job, input, limit }: Order) => {
     queue = queue.then(async () => {
       try {
+        watch?.limit(limit ?? limitFor(bytesOf(input as Partial<Touched>)));
         const handle = handlers[job];
         if (!handle) throw new Error(`there is no job "${job}"`);
         send({ id, result: await handle(await tools, input, (progress) => send({ id, progress })) });
       } catch (error) {
         send({ id, error: tell(error) });
+      } finally {
+        watch?.release();
       }
     });
   };
 }
 
-/**
- * A check or a copy keeps this thread busy for seconds, in which it would not notice that the parent is gone.
- * A second thread waits for the end of standard input, which the parent holds open and never writes to.
- */
-function dieWithParent(): void {
-  const watch = `require("node:fs").read(0, Buffer.alloc(1), 0, 1, null, () => process.kill(process.pid, "SIGKILL"));`;
-  new Worker(watch, { eval: true, stdin: false }).unref();
+/** What the input of a job says of the files that it touches. */
+interface Touched {
+  readonly path: string;
+  readonly from: string;
+  readonly places: Places;
+}
+
+function bytesOf({ path, from, places }: Partial<Touched>): number {
+  const databases = [path, from, places?.database].flatMap((file) => (file === undefined ? [] : [file, `${file}-wal`]));
+  const sizes = [...databases, ...(places ? filesIn(places.backups) : [])].map(
+    (file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0,
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+function filesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ name }) => join(folder, name));
+  } catch {
+    return [];
+  }
 }
 
 /** At once, whatever the threads are at. */
@@ -115,14 +143,16 @@ if (!isMainThread && parentPort) {
 } else if (process.send) {
   // Ctrl-C in a terminal reaches the whole group; it is the parent who decides what becomes of the work.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
+  const watch = new Watch();
   // Nobody is left to be told that the application was killed while it was answered.
-  const take = serve(jobs as never, (reply) => void process.send?.(reply, (error: unknown) => error && end()));
+  const send = (reply: Reply) => void process.send?.(reply, (error: unknown) => error && end());
+  const take = serve(jobs as never, send, watch);
   // The first job of most launches, loaded while it is still on its way.
   import("./database/examine.ts").catch(() => {});
   // Started with the first job, when the parent has done its own loading and waits.
-  process.once("message", dieWithParent);
+  process.once("message", () => watch.start());
   process.on("message", take);
-  // The second thread would keep the process from ending, and its parent waiting for ever.
+  // The other thread would keep the process from ending, and its parent waiting for ever.
   process.on("uncaughtException", (error) => {
     console.error(error);
     end();

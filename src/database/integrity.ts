@@ -2,7 +2,7 @@
  * The full integrity check and what its outcome means. Only damage of the file is corruption; rows that
  * break the application's own constraints are its data, and what this process cannot read is unjudged.
  */
-import { hasCode, isCorruption, messageOf, toHoldfastError } from "../errors.ts";
+import { clipped, hasCode, isCorruption, messageOf, toHoldfastError } from "../errors.ts";
 import { lookApart, lookWhole } from "./look.ts";
 import type { Connection, Engine } from "./open.ts";
 import { type Header, headerOf } from "./read-raw.ts";
@@ -92,7 +92,7 @@ function checkPart(db: Connection, subject: Subject, part: CheckPart): Verdict {
       for (const row of rows) {
         if (row === "ok") continue;
         const kind = DATA_ROW.test(row) ? warnings : DAMAGE_ROW.test(row) ? problems : strange;
-        if (kind.length < FINDINGS_KEPT) kind.push(row);
+        if (kind.length < FINDINGS_KEPT) kind.push(clipped(row));
         if (problems.length >= FINDINGS_KEPT) break;
       }
     }
@@ -117,7 +117,8 @@ function foreignKeyWarnings(db: Connection): string[] {
       table: string;
       parent: string;
     }>) {
-      const key = `${row.table} → ${row.parent}`;
+      const key = clipped(`${row.table} → ${row.parent}`);
+      if (counts.size >= FINDINGS_KEPT && !counts.has(key)) continue;
       counts.set(key, (counts.get(key) ?? 0) + 1);
     }
   } catch (error) {

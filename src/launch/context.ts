@@ -4,7 +4,7 @@ import type { Migration } from "../database/migrations.ts";
 import type { Connection, Engine } from "../database/open.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
 import type { Places } from "../places.ts";
-import type { Child, Progress } from "../platform/child.ts";
+import { type Child, type Progress, wasCutOff } from "../platform/child.ts";
 import { elapsedSince } from "../platform/elapsed.ts";
 import type { FileLock } from "../platform/lock.ts";
 import type { ActionReport, ProgressEvent } from "../report.ts";
@@ -51,7 +51,16 @@ export async function runJob<Name extends keyof Jobs>(
   input: Jobs[Name]["input"],
   onProgress?: (progress: Progress) => void,
 ): Promise<Jobs[Name]["result"]> {
-  return await context.child().run(job, input, { onProgress, signal: context.signal });
+  try {
+    return await context.child().run(job, input, { onProgress, signal: context.signal });
+  } catch (error) {
+    throw wasCutOff(error) ? aboutFile(error, "path" in input ? input.path : context.places.database) : error;
+  }
+}
+
+function aboutFile(error: HoldfastError, path: string): HoldfastError {
+  const { code, hint, details } = error;
+  return new HoldfastError({ code, message: `${path}: ${error.message}`, hint, details: { ...details, path } });
 }
 
 /** @throws ABORTED when the caller's signal says so */

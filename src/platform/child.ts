@@ -5,6 +5,7 @@
 import type { ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { HoldfastError, hasCode, messageOf, type Refusal } from "../errors.ts";
+import type { WorkLimit } from "./work-limit.ts";
 
 export interface Progress {
   readonly done: number;
@@ -18,6 +19,8 @@ export interface Order {
   readonly id: number;
   readonly job: string;
   readonly input: unknown;
+  /** Default: by the size of the files that the input names. */
+  readonly limit?: WorkLimit;
 }
 
 /** An error as it crosses between processes. */
@@ -39,6 +42,13 @@ interface Waiting {
   readonly onProgress: ((progress: Progress) => void) | undefined;
   resolve(result: unknown): void;
   reject(error: unknown): void;
+}
+
+export interface RunOptions {
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** What the job may take; see {@link Order}. */
+  readonly limit?: WorkLimit;
 }
 
 export class Child {
@@ -70,13 +80,12 @@ export class Child {
     return this.#ended === undefined;
   }
 
-  /** @throws what the job threw; IO_FAILED when the child died over it; the signal's reason when aborted */
-  async run<Result>(
-    job: string,
-    input: unknown,
-    options: { onProgress?: ((progress: Progress) => void) | undefined; signal?: AbortSignal | undefined } = {},
-  ): Promise<Result> {
-    const { onProgress, signal } = options;
+  /**
+   * @throws what the job threw; CHECK_IMPOSSIBLE when it took more than it may; IO_FAILED when the child died over it;
+   *   the signal's reason when aborted
+   */
+  async run<Result>(job: string, input: unknown, options: RunOptions = {}): Promise<Result> {
+    const { onProgress, signal, limit } = options;
     signal?.throwIfAborted();
     const stop = () => void this.stop();
     signal?.addEventListener("abort", stop, { once: true });
@@ -85,7 +94,7 @@ export class Child {
         if (this.#ended !== undefined) throw lost(job, this.#ended);
         const id = ++this.#lastId;
         this.#waiting.set(id, { job, onProgress, resolve: (result) => resolve(result as Result), reject });
-        const order: Order = { id, job, input };
+        const order: Order = { id, job, input, ...(limit ? { limit } : {}) };
         this.#process.send(order, (error) => {
           if (error) this.#end(messageOf(error));
         });
@@ -137,12 +146,31 @@ export class Child {
 
 /** A medium that fails under memory-mapping, or a want of memory, kills the child; that is no corruption. */
 function lost(job: string, why: string): HoldfastError {
+  const limit = ENDED_FOR[why];
+  if (limit !== undefined) return cutOff(job, limit);
   return new HoldfastError({
     code: "IO_FAILED",
     message: `Holdfast's child process ended (${why}) before it had finished "${job}".`,
     hint: "Start again; if it happens again, check the medium and the free memory.",
     details: { job, why },
   });
+}
+
+/** The signals by which the child ends itself when a job took more than it may: see work-limit.ts. */
+const ENDED_FOR: Readonly<Record<string, "time" | "memory">> = { SIGVTALRM: "time", SIGUSR2: "memory" };
+
+function cutOff(job: string, limit: string): HoldfastError {
+  return new HoldfastError({
+    code: "CHECK_IMPOSSIBLE",
+    message: `It was cut off ("${job}"), since it took far more ${limit === "time" ? "processor time" : "memory"} than files of this size need: SQL inside of them may have been made to run without an end. That is no sign of damage; nothing was touched.`,
+    hint: "If the file came from somebody else, do not use it. If it is your own, look at its constraints, computed columns and indexes over expressions.",
+    details: { job, limit },
+  });
+}
+
+/** Whether a job was ended for what it took; see work-limit.ts. */
+export function wasCutOff(error: unknown): error is HoldfastError {
+  return error instanceof HoldfastError && error.details.limit !== undefined;
 }
 
 export function tell(error: unknown): Told {

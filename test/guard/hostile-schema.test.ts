@@ -1,5 +1,5 @@
 /** A database whose maker has put SQL into it that Holdfast's own statements would run. */
-import { copyFileSync, existsSync, realpathSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
@@ -93,4 +93,47 @@ test("a backup that says nonsense of itself keeps no other from being taken", as
   const report = await app.launch("1.0.1");
   expect(report.warnings.join()).toContain("library-v0.9.0.sqlite has the name of a backup but was left out");
   expect(app.kept()).toContain("library-v1.0.1.sqlite");
+});
+
+describe("a database whose check would take hours", () => {
+  const HEAVY = "length(replace(hex(zeroblob(100000000)), '0', 'ab')) + x > 0";
+
+  function endless(path: string): void {
+    forge(
+      path,
+      `PRAGMA ignore_check_constraints = ON; CREATE TABLE t (x CHECK (${HEAVY}));
+       WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) INSERT INTO t SELECT i FROM n`,
+    );
+  }
+
+  test("is refused by its name, and left as it was", async () => {
+    const app = new Workspace().release(1);
+    endless(app.path);
+    const before = hashOf(app.path);
+    const error = await app.refusal("1.0.0", {}, { worker: new URL("../fixtures/hasty-worker.ts", import.meta.url) });
+    expect(error.code).toBe("CHECK_IMPOSSIBLE");
+    expect(error.message).toMatch(new RegExp(`^${realpathSync(app.path)}: It was cut off \\("backup"\\)`));
+    expect(hashOf(app.path)).toBe(before);
+    expect(app.temporaries()).toEqual([]);
+  });
+
+  test("is passed over where it is a backup, and the next one is restored", async () => {
+    const app = new Workspace().release(1);
+    await app.launch("1.0.0", ["Emma"]);
+    await app.launch("1.0.0");
+    const planted = join(app.backups, "library-v1.0.5.sqlite");
+    copyFileSync(join(app.backups, "library-v1.0.0.sqlite"), planted);
+    endless(planted);
+    forge(planted, "UPDATE _holdfast_backup SET sequence = 99, version = '1.0.5'");
+    rmSync(app.path);
+    const library = await app.guard("1.0.1", {}, { worker: new URL("../fixtures/hasty-worker.ts", import.meta.url) });
+    expect(library.report.warnings.join()).toContain(
+      "The backup library-v1.0.5.sqlite was passed over: its check was cut off",
+    );
+    expect(library.report.actions).toContainEqual(
+      expect.objectContaining({ action: "restore", file: join(realpathSync(app.backups), "library-v1.0.0.sqlite") }),
+    );
+    await library.close({ backup: "abandon" });
+    expect(app.titles()).toEqual(["Emma"]);
+  });
 });
