@@ -16,7 +16,7 @@ import { fs } from "../platform/builtins.ts";
 import { canTellLaterWrites, passTick } from "../platform/clock-tick.ts";
 import { proofOfFolder } from "../platform/folder-proof.ts";
 import { readSmallFile } from "../platform/small-file.ts";
-import { isAbsent, livingSidecars, observeFiles } from "./files.ts";
+import { hasSidecars, isAbsent, livingSidecars, observeFiles } from "./files.ts";
 import {
   asOpened,
   asSeal,
@@ -51,8 +51,7 @@ export function isUntouched({ database }: Places, file: FileProof): boolean {
   const now = proofOf(database);
   if (!sameIdentity(now, file) || now?.ctime !== file.ctime) return false;
   // Most often there is none at all, and the closer look takes longer.
-  const sidecars = existsSync(`${database}-wal`) || existsSync(`${database}-journal`);
-  return !sidecars || livingSidecars(observeFiles(database)).length === 0;
+  return !hasSidecars(database) || livingSidecars(observeFiles(database)).length === 0;
 }
 
 /** How far the file can be trusted, from what is recorded of the last time. */
