@@ -44,7 +44,8 @@ export interface Jobs {
 /** What its threads can do. */
 interface ThreadJobs {
   "check-part": { readonly input: PartOrder; readonly result: Inspection };
-  sha256: { readonly input: { path: string }; readonly result: string };
+  /** @see sealOwnDigest */
+  fingerprint: { readonly input: { path: string; markedAt: number | null }; readonly result: string };
 }
 
 type OnProgress = (progress: Progress) => void;
@@ -73,7 +74,10 @@ const jobs: Handlers<Jobs> = {
 const threadJobs: Handlers<ThreadJobs> = {
   "check-part": async ({ engine }, { path, options }) =>
     (await import("./database/integrity.ts")).inspect(engine, path, options),
-  sha256: async (_, { path }) => (await import("./database/read-raw.ts")).sha256Of(path),
+  fingerprint: async (_, { path, markedAt }) =>
+    markedAt === null
+      ? (await import("./database/read-raw.ts")).sha256Of(path)
+      : (await import("./backups/own-digest.ts")).sealOwnDigest(path, markedAt),
 };
 
 function serve(

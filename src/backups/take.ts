@@ -16,7 +16,7 @@ import { discard } from "../database/look.ts";
 import type { Engine } from "../database/open.ts";
 import { contentDigestOf, headerOf } from "../database/read-raw.ts";
 import { copySnapshot } from "../database/snapshot.ts";
-import { type BackupReason, type BackupRow, writeBackupRow } from "../database/stamp.ts";
+import { type BackupReason, type BackupRow, writeBackupRow, writeOwnDigest } from "../database/stamp.ts";
 import { HoldfastError, messageOf, toHoldfastError } from "../errors.ts";
 import { backupName, numberedNames, type Places, quarantineName, temporaryIn } from "../places.ts";
 import {
@@ -27,12 +27,13 @@ import {
   sameIdentity,
   syncFile,
 } from "../platform/atomic-file.ts";
-import { fs } from "../platform/builtins.ts";
+import { fs, randomHex } from "../platform/builtins.ts";
 import type { Progress } from "../platform/child.ts";
 import { requireSpace } from "../platform/free-space.ts";
 import { checksumFileOf, readChecksums, writeChecksums } from "./checksum-file.ts";
 import { byRecency } from "./choose.ts";
 import { type Index, type IndexEntry, readIndex, setIndexAside, withIndexLock, writeIndex } from "./index-file.ts";
+import { findMark } from "./own-digest.ts";
 import { applyRetention } from "./retention.ts";
 import { freeName, setBackupAside, trimQuarantine } from "./set-aside.ts";
 import { surveyBackups } from "./survey.ts";
@@ -127,10 +128,10 @@ export async function takeAfter(
       journalMode: headerOf(temporary).journalMode,
       fileMode: statSync(places.database).mode & 0o777,
     };
-    describeCopy(engine, temporary, row);
-    // Written back while it is checked: the file does not change any more.
+    const markedAt = describeCopy(engine, temporary, row);
+    // Its own digest apart, which no page hangs on, the file does not change any more while it is checked.
     const [sha256, found] = await Promise.all([
-      tools.crew.run<string>("sha256", { path: temporary }),
+      tools.crew.run<string>("fingerprint", { path: temporary, markedAt }),
       requireSound(tools, temporary, order),
     ]);
     syncFile(temporary);
@@ -257,17 +258,27 @@ function sizeOfDatabase(path: string): number {
   return Number(files.main?.size ?? 0) + Number(files.sidecars["-wal"]?.size ?? 0);
 }
 
-/** Out of WAL mode, so that the file is whole without sidecars, and with its own row. */
-function describeCopy(engine: Engine, copy: string, row: BackupRow): void {
+/**
+ * Out of WAL mode, so that the file is whole without sidecars, and with its own row.
+ *
+ * @returns where its own digest is to stand; null where there is no place for it
+ */
+function describeCopy(engine: Engine, copy: string, row: BackupRow): number | null {
+  const mark = randomHex(32);
+  let page = 0;
   const db = engine.openUntrusted(copy, "readwrite");
   try {
     db.pragma("locking_mode = EXCLUSIVE");
     db.pragma("journal_mode = DELETE");
     db.pragma("synchronous = FULL");
-    db.transaction(() => writeBackupRow(db, row))();
+    db.transaction(() => {
+      writeBackupRow(db, row);
+      page = writeOwnDigest(db, mark);
+    })();
   } finally {
     db.close();
   }
+  return findMark(copy, mark, { number: page, size: headerOf(copy).pageSize });
 }
 
 /** @returns what is amiss with the application's data, which is no damage */

@@ -9,6 +9,7 @@ import { type Places, temporaryIn } from "../places.ts";
 import { fs } from "../platform/builtins.ts";
 import { usability } from "./choose.ts";
 import { type IndexEntry, isPlainName } from "./index-file.ts";
+import { holdsOwnDigest } from "./own-digest.ts";
 
 const { lstatSync } = fs;
 
@@ -44,6 +45,11 @@ export async function verifyBackup(
       return { ok: false, kind: "unreadable", reason: `it could not be checked: ${verdict.reason}` };
     if (!self?.backup) return refused("it does not say that it is a backup");
     if (self.backup.databaseId !== entry.databaseId) return refused("it belongs to another database");
+    // What an opener writes may be encrypted, with no place for a digest that is to be found again.
+    if (entry.sha256 === null && !tools.engine.custom) {
+      const proven = self.ownDigest !== null && holdsOwnDigest(path, self.ownDigest);
+      if (!proven) return refused("it has no checksum beside it, and its bytes are not those that it tells of itself");
+    }
     return { ok: true, sha256, inspection };
   } catch (error) {
     return whyUnverified(error, entry.file);

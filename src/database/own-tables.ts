@@ -10,6 +10,8 @@ import type { Connection } from "./open.ts";
 export const STAMP = "_holdfast_stamp";
 export const LEDGER = "_holdfast_migrations";
 export const BACKUP = "_holdfast_backup";
+/** A table of its own: so short a row stands in one piece on one page, whatever the page size. */
+export const OWN_DIGEST = "_holdfast_own_digest";
 
 const COLUMNS: Readonly<Record<string, string>> = {
   [STAMP]: `
@@ -42,6 +44,10 @@ const COLUMNS: Readonly<Record<string, string>> = {
     journal_mode TEXT NOT NULL,
     file_mode INTEGER NOT NULL
   `,
+  [OWN_DIGEST]: `
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    digest TEXT NOT NULL
+  `,
 };
 
 /** Longer than any text of the schema that is Holdfast's own. */
@@ -60,7 +66,7 @@ interface SchemaRow {
 }
 
 /**
- * Which of the three tables are there.
+ * Which of the tables are there.
  *
  * @param path the database as messages name it
  * @throws CHECK_IMPOSSIBLE where anything in the schema has or names one of them and is not as Holdfast makes it

@@ -5,7 +5,7 @@
  */
 import type { LayoutStep } from "./layout.ts";
 import type { Connection } from "./open.ts";
-import { BACKUP, createOwnTable, LEDGER, notOurs, requireOwnTables, STAMP } from "./own-tables.ts";
+import { BACKUP, createOwnTable, LEDGER, notOurs, OWN_DIGEST, requireOwnTables, STAMP } from "./own-tables.ts";
 
 export interface Stamp {
   /** Random, given once; tells this database from every other through all of its versions. */
@@ -50,6 +50,8 @@ export interface SelfDescription {
   readonly stamp: Stamp | null;
   readonly ledger: readonly LedgerEntry[];
   readonly backup: BackupRow | null;
+  /** The digest of a backup's own bytes, see backups/own-digest.ts. */
+  readonly ownDigest: string | null;
   /** The application's own tables. */
   readonly tables: readonly string[];
 }
@@ -68,6 +70,7 @@ export function describe(db: Connection, path: string = db.name): SelfDescriptio
     stamp: own.has(STAMP) ? readStamp(db, path) : null,
     ledger: own.has(LEDGER) ? readLedger(db, path) : [],
     backup: own.has(BACKUP) ? readBackupRow(db, path) : null,
+    ownDigest: own.has(OWN_DIGEST) ? readOwnDigest(db, path) : null,
     tables: names.filter((name) => !name.startsWith("_holdfast_") && !name.startsWith("sqlite_")).sort(),
   };
 }
@@ -212,8 +215,21 @@ export function writeBackupRow(db: Connection, row: BackupRow): void {
   );
 }
 
+function readOwnDigest(db: Connection, path: string): string | null {
+  requireSize(db, path, OWN_DIGEST, ["digest"]);
+  const found = db.prepare(`SELECT digest FROM ${OWN_DIGEST} WHERE id = 1`).pluck().get();
+  return isText(found) ? found : null;
+}
+
+/** @returns the page on which it stands, from 1 */
+export function writeOwnDigest(db: Connection, digest: string): number {
+  createOwnTable(db, OWN_DIGEST);
+  db.prepare(`INSERT OR REPLACE INTO ${OWN_DIGEST} VALUES (1, ?)`).run(digest);
+  return db.prepare("SELECT rootpage FROM sqlite_schema WHERE name = ?").pluck().get(OWN_DIGEST) as number;
+}
+
 /** A database in use is no backup: the row goes before a copy takes the database's place. */
 export function removeBackupRow(db: Connection): void {
   requireOwnTables(db);
-  db.exec(`DROP TABLE IF EXISTS ${BACKUP}`);
+  db.exec(`DROP TABLE IF EXISTS ${BACKUP}; DROP TABLE IF EXISTS ${OWN_DIGEST}`);
 }

@@ -120,7 +120,7 @@ function stamped(context: Context, facts: Facts): Facts {
     layout: ledger,
     whole: {
       verdict: { kind: "sound", warnings: [] },
-      self: { stamp, ledger, backup: null, tables: [] },
+      self: { stamp, ledger, backup: null, ownDigest: null, tables: [] },
       journalMode: "wal",
     },
   };

@@ -583,7 +583,7 @@ describe("what the database says of itself", () => {
     zeroPage(path, pageOf(path, "books", "leaf"));
     const { verdict, self } = inspect(engine, path, { check: "none", scope: "alone", scratch: `${path}-look.tmp` });
     expect(verdict).toEqual({ kind: "sound", warnings: [] });
-    expect(self).toEqual({ stamp: null, ledger: [], backup: null, tables: ["authors", "books"] });
+    expect(self).toEqual({ stamp: null, ledger: [], backup: null, ownDigest: null, tables: ["authors", "books"] });
   });
 
   test("is read from a damaged database as far as it goes", () => {

@@ -95,6 +95,7 @@ describe("what a migration leaves behind", () => {
         },
       ],
       backup: null,
+      ownDigest: null,
       tables: ["authors", "books"],
     });
     expect(db.inTransaction).toBe(false);

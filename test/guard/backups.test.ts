@@ -195,6 +195,32 @@ describe("a backup", () => {
     });
   });
 
+  describe("that stands alone, without index and checksum file", () => {
+    async function alone(): Promise<{ app: Workspace; file: string }> {
+      const app = new Workspace().release(1);
+      await app.launch("1.0.0", ["Emma"]);
+      await app.launch("1.0.0");
+      const file = join(app.backups, "library-v1.0.0.sqlite");
+      for (const lost of [app.index(), `${file}.sha256`]) rmSync(lost);
+      writeFileSync(app.path, "no database");
+      return { app, file };
+    }
+
+    test("is restored when its bytes are those that it tells of itself", async () => {
+      const { app } = await alone();
+      await app.launch("1.0.0");
+      expect(app.titles()).toEqual(["Emma"]);
+    });
+
+    test("is not restored when one letter of a row was changed", async () => {
+      const { app, file } = await alone();
+      writeFileSync(file, readFileSync(file, "latin1").replace("Emma", "Erma"), "latin1");
+      const { code, message } = await app.refusal("1.0.0");
+      expect(code).toBe("NO_USABLE_BACKUP");
+      expect(message).toContain("its bytes are not those that it tells of itself");
+    });
+  });
+
   test("is consistent while the application goes on writing", async () => {
     const app = new Workspace().release(1);
     const library = await app.guard("1.0.0");

@@ -67,7 +67,7 @@ export function self(contents: Contents = {}): SelfDescription {
     layout: contents.fingerprint ?? fingerprint(layout),
     changedAt: "2026-11-20T08:00:00.000Z",
   };
-  return { stamp: version === null ? null : stamp, ledger: layout, backup, tables };
+  return { stamp: version === null ? null : stamp, ledger: layout, backup, ownDigest: null, tables };
 }
 
 export function backupRow(sequence: number): NonNullable<SelfDescription["backup"]> {

@@ -24,23 +24,27 @@ function files(count: number): string[] {
 test("more work than threads is done all the same, and each gets its own result", async () => {
   const threads = crew(2);
   const paths = files(7);
-  expect(await Promise.all(paths.map((path) => threads.run("sha256", { path })))).toEqual(paths.map(hashOf));
+  expect(await Promise.all(paths.map((path) => threads.run("fingerprint", { path, markedAt: null })))).toEqual(
+    paths.map(hashOf),
+  );
 });
 
 test("what fails in a thread is thrown as what it was, and the thread works on", async () => {
   const threads = crew(1);
   const [path = ""] = files(1);
-  await expect(threads.run("sha256", { path: `${path}-gone` })).rejects.toMatchObject({ code: "IO_FAILED" });
+  await expect(threads.run("fingerprint", { path: `${path}-gone`, markedAt: null })).rejects.toMatchObject({
+    code: "IO_FAILED",
+  });
   await expect(threads.run("no such job", {})).rejects.toThrow('there is no job "no such job"');
-  expect(await threads.run("sha256", { path })).toBe(hashOf(path));
+  expect(await threads.run("fingerprint", { path, markedAt: null })).toBe(hashOf(path));
 });
 
 test("a crew that was dismissed fails what was at hand, and can be called again", async () => {
   const threads = crew(1);
   const [path = ""] = files(1);
-  const cut = threads.run("sha256", { path });
+  const cut = threads.run("fingerprint", { path, markedAt: null });
   cut.catch(() => {});
   await threads.dismiss();
   await expect(cut).rejects.toThrow("ended before its work was done");
-  expect(await threads.run("sha256", { path })).toBe(hashOf(path));
+  expect(await threads.run("fingerprint", { path, markedAt: null })).toBe(hashOf(path));
 });
