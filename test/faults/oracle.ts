@@ -124,7 +124,7 @@ export function judgeFiles(folder: string, scratch: string): readonly string[] {
 }
 
 /** A journal whose head was never written rolls nothing back: SQLite passes it over, and takes it for its next. */
-function isCold(file: string): boolean {
+export function isCold(file: string): boolean {
   return (
     file.endsWith("-journal") &&
     readFileSync(file)

@@ -76,7 +76,7 @@ export const BACKUP_KINDS: readonly Kind[] = [
   ...(["corrupt", "missing"] as const).flatMap((on) => [
     ...family(on, "backup", BACKUPS),
     ...family(on, "backup", without("index", OF_ONE)),
-    ...family(on, "backup", without("index-and-checksum", OF_ONE), { unprovable: true }),
+    ...family(on, "backup", without("index-and-checksum", OF_ONE)),
   ]),
   ...family("sealed", "backup", BACKUPS),
   ...family("sealed", "backup", without("index", OF_ONE)),

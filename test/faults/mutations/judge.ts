@@ -4,8 +4,10 @@
  * What SQLite itself cannot tell is not demanded: a bit that turns one letter into another leaves a database that is
  * sound, and of its two copies nothing says which is right. Then it has to be opened as it is.
  */
+import { readFileSync } from "node:fs";
 import { basename, join, relative } from "node:path";
-import { temporaries } from "../oracle.ts";
+import { parse } from "smol-toml";
+import { isCold, temporaries } from "../oracle.ts";
 import { NEWEST, OLDER } from "./backup-kinds.ts";
 import { contentOf, lacking } from "./content.ts";
 import type { Kind } from "./kind.ts";
@@ -18,6 +20,8 @@ export interface Evidence {
   readonly scratch: string;
   /** Before the damage. */
   readonly good: State;
+  /** The rows that each backup had then. */
+  readonly held: ReadonlyMap<string, ReadonlySet<string>>;
   /** After it, before the launch. */
   readonly before: State;
   readonly after: State;
@@ -74,7 +78,14 @@ function judgeOpened(evidence: Evidence): readonly string[] {
     if (kind.target === "database" && kind.on !== "killed" && kind.on !== "hot" && !did("check"))
       faults.push("it was changed since it was sealed, and opened without a check");
   }
-  if (replaced && isSound(before.whole) && kind.target !== "sidecar" && kind.target !== "swap")
+  // Of a file that is shorter than a page SQLite makes an empty database.
+  if (
+    replaced &&
+    isSound(before.whole) &&
+    before.whole.rows.size > 0 &&
+    kind.target !== "sidecar" &&
+    kind.target !== "swap"
+  )
     faults.push("a sound database was replaced");
   if (kind.target === "record" || kind.target === "settings" || kind.target === "backup")
     if (isSound(good.whole)) {
@@ -84,7 +95,17 @@ function judgeOpened(evidence: Evidence): readonly string[] {
   for (const { file } of ended.actions.filter(({ action }) => action === "back-up"))
     if (!isSound(contentOf(file, scratch))) faults.push(`${file} is named a backup and is not sound`);
   if ([...after.whole.rows].some((row) => row.startsWith("recipe "))) faults.push("rows of another database are in it");
-  return faults;
+  for (const file of contentFiles(after))
+    if (file !== DATABASE && !isCold(join(folder, file))) faults.push(`${file} is left after a clean close`);
+  return [...faults, ...judgeIndex(after, folder)];
+}
+
+/** What the index lists is there, with the bytes that it says. */
+function judgeIndex({ files }: State, folder: string): readonly string[] {
+  const text = readFileSync(join(folder, "backups", ".library-db-index.toml"), "utf8");
+  const { entries = [] } = parse(text) as { entries?: readonly { file: string; sha256: string }[] };
+  const wrong = entries.filter(({ file, sha256 }) => files.get(join("backups", file)) !== sha256);
+  return wrong.map(({ file }) => `the index is wrong about ${file}`);
 }
 
 /** The settings named another file: then this one has to be as it was. */
@@ -95,16 +116,18 @@ function judgeElsewhere({ before, after }: Evidence): readonly string[] {
 }
 
 /** The newest of the backups that are as they were must be the one. */
-function judgeRestore({ kind, good, before, after, ended }: Evidence): readonly string[] {
+function judgeRestore({ good, held, before, after, ended }: Evidence): readonly string[] {
   const from = ended.actions.find((each) => each.action === "restore");
   if (!from) return [];
   const [expected] = usableBackups(good, before);
   const used = basename(from.file);
   const faults: string[] = [];
   if (before.files.get(join("backups", used)) !== good.files.get(join("backups", used))) {
-    if (!kind.unprovable) faults.push(`restored from ${used}, which is not what it was`);
+    faults.push(`restored from ${used}, which is not what it was`);
   } else if (used !== expected) faults.push(`restored from ${used}, though ${expected} is newer and good`);
-  if (after.whole === null || after.whole.rows.size < 100) faults.push("restored, and next to nothing is in it");
+  const rows = held.get(used);
+  const lost = rows && after.whole ? lacking(rows, after.whole.rows) : ["all"];
+  if (lost.length > 0) faults.push(`LOST: ${lost.length} rows of ${used}, as ${lost[0]}`);
   return faults;
 }
 

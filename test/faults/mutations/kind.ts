@@ -22,8 +22,6 @@ export interface Kind {
   readonly target: Target;
   /** Refusals in which the launch may end. */
   readonly refusals?: readonly string[];
-  /** Nothing is left that tells a sound backup with other bytes from the one that was taken. */
-  readonly unprovable?: boolean;
   /** @returns what it did, in words */
   readonly damage: (site: Site, draw: Draw, index: number) => string;
 }
@@ -39,7 +37,7 @@ export function family(
   on: BeginningName,
   target: Target,
   damages: Readonly<Record<string, Damage>>,
-  more: Pick<Kind, "refusals" | "unprovable"> = {},
+  more: Pick<Kind, "refusals"> = {},
 ): readonly Kind[] {
   return Object.entries(damages).map(([name, damage]) => ({ name: `${on}.${name}`, on, target, damage, ...more }));
 }

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sample } from "../sample.ts";
-import { type Loss, makeSmallBackup, type SmallBackup, turnBits } from "./backup-bits.ts";
+import { LOSSES, makeSmallBackup, type SmallBackup, turnBits } from "./backup-bits.ts";
 import { spread } from "./cases.ts";
 import { KINDS } from "./kinds.ts";
 import { PAGE_KINDS } from "./pages.ts";
@@ -50,7 +50,7 @@ describe("a backup of which one bit was turned", () => {
     expect(PAGE_KINDS.filter((kind) => backup.pages.of[kind].length === 0)).toEqual([]);
   });
 
-  test.each<Loss>(["nothing", "the index"])("is not restored where %s is lost: each 1499th bit", async (loss) => {
+  test.each(LOSSES)("is not restored where %s is lost: each 1499th bit", async (loss) => {
     const { tried, unseen } = await turnBits(backup, loss, { every: 1499, first: SEED % 1499 });
     expect(tried).toBeGreaterThan(80);
     expect(unseen).toEqual([]);

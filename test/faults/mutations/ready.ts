@@ -1,7 +1,9 @@
 /** The beginnings, prepared once in a folder and used by every process of a run. */
 import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { NEWEST, OLDER } from "./backup-kinds.ts";
 import { type BeginningName, prepareAll, type Stage, stageAt } from "./beginnings.ts";
+import { contentOf } from "./content.ts";
 import { mapPages, type PageMap } from "./pages.ts";
 import { DATABASE, isSound, type State, stateOf } from "./state.ts";
 
@@ -9,6 +11,8 @@ export interface Beginning {
   readonly stage: Stage;
   readonly pages: PageMap | null;
   readonly good: State;
+  /** The rows in each backup, by its name. */
+  readonly held: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 export class Ready {
@@ -42,7 +46,10 @@ export class Ready {
     for (const ending of journaled ? ["", "-journal"] : [""])
       if (existsSync(database + ending)) copyFileSync(database + ending, copy + ending);
     const pages = isSound(good.alone) || journaled ? mapPages(copy) : null;
+    const held = new Map(
+      [NEWEST, OLDER].map((file) => [file, contentOf(join(stage.folder, "backups", file), scratch).rows]),
+    );
     rmSync(scratch, { recursive: true, force: true });
-    return { stage, pages, good };
+    return { stage, pages, good, held };
   }
 }

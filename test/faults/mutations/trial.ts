@@ -41,7 +41,7 @@ export async function attempt(ready: Ready, kind: Kind, each: Case, sabotage?: S
   const scratch = join(root, "scratch");
   rmSync(root, { recursive: true, force: true });
   mkdirSync(scratch, { recursive: true });
-  const { stage, pages, good } = ready.beginning(kind.on);
+  const { stage, pages, good, held } = ready.beginning(kind.on);
   copyTemplate(stage.folder, folder);
   if (kind.target === "swap") await cutSwapOff(stage, folder);
   const damage = kind.damage(siteOf(stage, folder, pages), new Draw(nameOf(each)), each.index);
@@ -57,7 +57,7 @@ export async function attempt(ready: Ready, kind: Kind, each: Case, sabotage?: S
   }
   sabotage?.(folder, ended);
   const after = stateOf(folder, scratch);
-  const faults = judge({ kind, folder, scratch, good, before, after, ended });
+  const faults = judge({ kind, folder, scratch, good, held, before, after, ended });
   if (faults.length === 0) rmSync(root, { recursive: true, force: true });
   const restored = ended.actions.some(({ action }) => action === "restore" || action === "finish-swap");
   const end = ended.outcome === "opened" && restored ? "restored" : ended.outcome;
