@@ -97,15 +97,17 @@ function judgeOpened(evidence: Evidence): readonly string[] {
   if ([...after.whole.rows].some((row) => row.startsWith("recipe "))) faults.push("rows of another database are in it");
   for (const file of contentFiles(after))
     if (file !== DATABASE && !isCold(join(folder, file))) faults.push(`${file} is left after a clean close`);
-  return [...faults, ...judgeIndex(after, folder)];
+  return [...faults, ...judgeIndex(evidence)];
 }
 
-/** What the index lists is there, with the bytes that it says. */
-function judgeIndex({ files }: State, folder: string): readonly string[] {
+/** What the index lists is there, with the bytes that it says. A backup that rots is found when it is read again. */
+function judgeIndex({ good, before, after, folder }: Evidence): readonly string[] {
   const text = readFileSync(join(folder, "backups", ".library-db-index.toml"), "utf8");
   const { entries = [] } = parse(text) as { entries?: readonly { file: string; sha256: string }[] };
-  const wrong = entries.filter(({ file, sha256 }) => files.get(join("backups", file)) !== sha256);
-  return wrong.map(({ file }) => `the index is wrong about ${file}`);
+  return entries.flatMap(({ file, sha256 }) => {
+    const [then, damaged, now] = [good, before, after].map(({ files }) => files.get(join("backups", file)));
+    return now === sha256 || (now === damaged && damaged !== then) ? [] : [`the index is wrong about ${file}`];
+  });
 }
 
 /** The settings named another file: then this one has to be as it was. */
