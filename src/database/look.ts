@@ -9,7 +9,7 @@ import { dirname } from "node:path";
 import { HoldfastError, named } from "../errors.ts";
 import { copyDurably, discardFile } from "../platform/atomic-file.ts";
 import { fs } from "../platform/builtins.ts";
-import { requireSpace } from "../platform/free-space.ts";
+import { requireSharedMemory, requireSpace } from "../platform/free-space.ts";
 import { hasSidecars, SIDECARS } from "./files.ts";
 import { type Connection, distrust, type Engine } from "./open.ts";
 
@@ -41,6 +41,7 @@ export function lookApart<T>(engine: Engine, path: string, options: LookOptions,
     const apart = giveSecondName(path, scratch) && (!withLog || giveSecondName(`${path}-wal`, `${scratch}-wal`));
     if (!apart)
       return withLog ? lookWhole(engine, path, look) : withConnection(distrust(openInMemory(engine, path)), look);
+    if (journalMode === "wal") requireSharedMemory(scratch);
     const db = engine.openUntrusted(scratch, withConstraints ? "readwrite" : "readonly");
     if (withConstraints) db.pragma("query_only = ON");
     return withConnection(db, look);

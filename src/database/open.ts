@@ -4,6 +4,7 @@
  */
 import type Database from "better-sqlite3";
 import { HoldfastError } from "../errors.ts";
+import { requireSharedMemory } from "../platform/free-space.ts";
 
 export type Connection = Database.Database;
 
@@ -96,6 +97,7 @@ export async function loadEngine(openerUrl?: string): Promise<Engine> {
   };
 
   function open(path: string, mode: OpenMode, options: OpenOptions = {}): Connection {
+    if (mode === "readwrite") requireSharedMemory(path);
     if (!opener) {
       const db = new Sqlite(path, { readonly: mode === "readonly", fileMustExist: true, ...options });
       db.exec(CHECK_CELLS);

@@ -25,7 +25,7 @@ describe("processes that launch the same database at once and are killed at rand
       expect(found.opened).toBeGreaterThan(2);
       expect(found.alone).toBeGreaterThan(0);
       expect(found.committed.length).toBeGreaterThan(0);
-      expect(found.kills).toBeGreaterThan(MEMBERS);
+      expect(found.kills).toBeGreaterThanOrEqual(MEMBERS);
     },
   );
 

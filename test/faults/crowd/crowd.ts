@@ -31,7 +31,7 @@ export const CROWDS: readonly Crowd[] = [
     releases: [
       { version: "1.0.0", migrations: 1, check: "auto" },
       { version: "1.0.0", migrations: 1, check: "full" },
-      { version: "1.0.1", migrations: 1, check: "auto" },
+      { version: "1.0.1", migrations: 1, check: "full" },
       { version: "1.0.2", migrations: 1, check: "full" },
     ],
     begunWith: null,
@@ -49,10 +49,10 @@ export const CROWDS: readonly Crowd[] = [
 const LOCK_TIMEOUT_S = 3;
 const RETENTION = 2;
 /** Kills come in this distance at most, at random; one in so many is of all at once, who then start again at once. */
-const LONGEST_PEACE_MS = 800;
-const MASSACRE = 12;
-/** For each member. */
-const REST_MS = 150;
+const LONGEST_PEACE_MS = 1500;
+const MASSACRE = 20;
+/** Times the square of the members: so that there are moments in which nobody has the database. */
+const REST_MS = 12;
 
 export interface CrowdOptions {
   readonly members: number;
@@ -79,7 +79,7 @@ export async function gather(crowd: Crowd, folder: string, options: CrowdOptions
     holdfast: HOLDFAST,
     log,
     releases: crowd.releases.map((release): Release => ({ version: release.version, settings: settle(data, release) })),
-    restMs: options.members * REST_MS,
+    restMs: options.members ** 2 * REST_MS,
   };
   await begin(crowd, data);
   await riot(layOutApp(root, new URL("./member.ts", import.meta.url)), order, options);

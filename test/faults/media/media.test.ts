@@ -72,7 +72,16 @@ describe.skipIf(without.tmpfs !== null)(`on a full disk${because("tmpfs")}`, () 
   });
 });
 
-describe.skipIf(without.ext4 !== null)(`on a medium that fails${because("ext4")}`, () => {
+describe.skipIf(without.ext4 !== null)(`on a small disk with a journal, and one that fails${because("ext4")}`, () => {
+  test("with room for less than the -shm, and blocks smaller than a page: refused as DISK_FULL, and nobody crashes", async () => {
+    const found = await onDisk(
+      async (disk) => squeeze(await stageOf("after-a-kill"), disk, { when: "before", amount: 10_240, links: true }),
+      "ext4",
+    );
+    expect(found.faults).toEqual([]);
+    expect(found.ends).toEqual(["DISK_FULL", "DISK_FULL", "opened"]);
+  });
+
   test("3 trials: what was flushed is there after the repair", async () => {
     expect(await sampled(["read-only"], "ext4", 3)).toEqual([]);
   });
@@ -95,8 +104,8 @@ async function stageOf(name: string, preload: string | null = null): ReturnType<
   return await setStage(flow, mkdtempSync(join(folder, "stage-")), preload);
 }
 
-async function onDisk<T>(task: (disk: SmallDisk) => Promise<T>): Promise<T> {
-  const disk = new SmallDisk("tmpfs", folder);
+async function onDisk<T>(task: (disk: SmallDisk) => Promise<T>, kind: DiskKind = "tmpfs"): Promise<T> {
+  const disk = new SmallDisk(kind, folder);
   try {
     return await task(disk);
   } finally {

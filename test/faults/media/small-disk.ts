@@ -49,7 +49,7 @@ export class SmallDisk {
     if (kind === "ext4") {
       writeFileSync(this.#image, "");
       truncateSync(this.#image, SIZE.ext4 * MIB);
-      run("mkfs.ext4", "-q", "-F", "-m", "0", this.#image);
+      run("mkfs.ext4", "-q", "-F", "-m", "0", "-b", "1024", this.#image);
     }
     this.#mount();
   }
