@@ -6,7 +6,7 @@ import { basename, join } from "node:path";
 import { SIDECARS } from "../database/files.ts";
 import { sha256Of } from "../database/read-raw.ts";
 import { numberedNames, type Places, quarantineName } from "../places.ts";
-import { removeDurably, replaceFile } from "../platform/atomic-file.ts";
+import { makePrivate, removeDurably, replaceFile } from "../platform/atomic-file.ts";
 import { fs } from "../platform/builtins.ts";
 import { checksumFileOf } from "./checksum-file.ts";
 import type { SetAside } from "./survey.ts";
@@ -36,6 +36,7 @@ export function setBackupAside(places: Places, file: string, why: string, now: s
   const path = join(places.backups, file);
   const aside = freeName(places.backups, quarantineName(places.stem, now));
   replaceFile(path, aside);
+  makePrivate(aside);
   removeDurably(checksumFileOf(path));
   return `The backup ${file} was set aside as ${basename(aside)}: ${why}.`;
 }

@@ -22,6 +22,7 @@ import { backupName, numberedNames, type Places, quarantineName, temporaryIn } f
 import {
   createPrivateFolder,
   type FileIdentity,
+  makePrivate,
   removeDurably,
   replaceFile,
   sameIdentity,
@@ -356,7 +357,10 @@ function setSidecarsAside(places: Places, path: string, now: string): void {
   const sidecars = SIDECARS.filter((ending) => lstatSync(path + ending, { throwIfNoEntry: false }) !== undefined);
   if (sidecars.length === 0) return;
   const aside = freeName(places.backups, quarantineName(places.stem, now));
-  for (const ending of sidecars) replaceFile(path + ending, aside + ending);
+  for (const ending of sidecars) {
+    replaceFile(path + ending, aside + ending);
+    makePrivate(aside + ending);
+  }
 }
 
 function replaceEntry(places: Places, entry: IndexEntry): void {

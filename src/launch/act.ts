@@ -7,7 +7,7 @@ import { observeFiles, presentSidecars } from "../database/files.ts";
 import { lookAtSealed } from "../database/sealed-look.ts";
 import { finishSwap } from "../database/swap.ts";
 import { quarantineName, temporaryIn } from "../places.ts";
-import { removeDurably, secondName, syncFolder } from "../platform/atomic-file.ts";
+import { makePrivate, removeDurably, secondName, syncFolder } from "../platform/atomic-file.ts";
 import { wasCutOff } from "../platform/child.ts";
 import { type Context, copier, reporter, runJob, stopIfAborted } from "./context.ts";
 import type { Action, Doing } from "./decide.ts";
@@ -94,6 +94,7 @@ async function quarantineSidecars(
     await secondName(places.database + ending, aside + ending, copier(context));
     syncFolder(places.backups);
     removeDurably(places.database + ending);
+    makePrivate(aside + ending);
   }
   const kept = presentSidecars(facts.files).map((ending) => aside + ending);
   report({ action: "quarantine", reason: decision.reason, file: kept[0] ?? aside });

@@ -5,15 +5,14 @@ import { join } from "node:path";
 import type { IndexEntry } from "../backups/index-file.ts";
 import { noteRestore } from "../backups/restores.ts";
 import { freeName } from "../backups/set-aside.ts";
-import { isAbsent, observeFiles } from "../database/files.ts";
+import { isAbsent, observeFiles, SIDECARS } from "../database/files.ts";
 import type { Inspection } from "../database/integrity.ts";
 import { relate } from "../database/layout.ts";
 import { removeBackupRow } from "../database/stamp.ts";
 import { settle, swap } from "../database/swap.ts";
 import { messageOf, toHoldfastError } from "../errors.ts";
 import { demotedName, quarantineName, temporaryIn } from "../places.ts";
-import { createPrivateFolder, syncFile } from "../platform/atomic-file.ts";
-import { fs } from "../platform/builtins.ts";
+import { createPrivateFolder, makePrivate, syncFile } from "../platform/atomic-file.ts";
 import { type Context, copier, reporter, runJob, stopIfAborted } from "./context.ts";
 import type { Cause, Doing } from "./decide.ts";
 import { type Facts, stampOf, withVerification } from "./facts.ts";
@@ -21,8 +20,6 @@ import { layoutsOf, learn, withCheck } from "./learn.ts";
 import { runMigrations, writeStampNow } from "./migrate.ts";
 import { dropStaged, takeOwner } from "./staged.ts";
 import { whenFree } from "./wait.ts";
-
-const { chmodSync } = fs;
 
 /**
  * One swap: the backup is copied beside the database, migrated, stamped and checked there, and only then takes
@@ -65,7 +62,7 @@ export async function restore(context: Context, facts: Facts, decision: Doing<"r
     } finally {
       letGo();
     }
-    if (aside !== null) makePrivate(aside);
+    if (aside !== null) for (const ending of ["", ...SIDECARS]) makePrivate(aside + ending);
     const inner = context.actions.splice(before);
     const lost = lossWindow(facts, backup);
     report({
@@ -142,10 +139,6 @@ export async function freePlace(context: Context, name: string): Promise<string>
   } catch (error) {
     throw toHoldfastError(error, `making room in ${backups}`) ?? error;
   }
-}
-
-function makePrivate(file: string): void {
-  if (process.platform !== "win32") chmodSync(file, 0o600);
 }
 
 /** What was written after the backup is not in it; until when there was something to write is told by the file. */

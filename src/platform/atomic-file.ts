@@ -21,12 +21,15 @@ const {
   constants,
   fsyncSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   openSync,
+  readSync,
   renameSync,
   statSync,
   unlinkSync,
   writeFileSync,
+  writeSync,
 } = fs;
 
 const PRIVATE_FILE = 0o600;
@@ -65,10 +68,18 @@ export function createPrivateFile(file: string): void {
 
 /** The folder and its parents; those that had to be made are mode 0700 whatever the umask, and durable. */
 export function createPrivateFolder(folder: string): void {
-  const first = mkdirSync(folder, { recursive: true, mode: PRIVATE_FOLDER });
-  if (first === undefined) return;
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
+  const parent = dirname(folder);
+  // One by one: in a folder that the umask has closed to its owner, none could be made.
+  if (parent !== folder) createPrivateFolder(parent);
+  try {
+    mkdirSync(folder, PRIVATE_FOLDER);
+  } catch (error) {
+    if (hasCode(error) && error.code === "EEXIST" && statSync(folder).isDirectory()) return;
+    throw error;
+  }
   chmodSync(folder, PRIVATE_FOLDER);
-  for (let made = folder; made.length >= first.length; made = dirname(made)) syncFolder(dirname(made));
+  syncFolder(parent);
 }
 
 /** Writes `text` so that `file` holds either what it held before or all of the new text. */
@@ -137,13 +148,46 @@ const NO_LINKS = new Set(["EXDEV", "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "
 /** A durable copy under a new name, as a reflink where the file system has them. */
 export function copyDurably(from: string, to: string): void {
   try {
-    copyFileSync(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-    if (process.platform !== "win32") chmodSync(to, PRIVATE_FILE);
+    // The system's copy has the mode of its source from the beginning.
+    if (process.platform === "win32" || (statSync(from).mode & 0o077) === 0) {
+      copyFileSync(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+      if (process.platform !== "win32") chmodSync(to, PRIVATE_FILE);
+    } else {
+      copyPrivately(from, to);
+    }
     syncFile(to);
   } catch (error) {
     if (!hasCode(error) || error.code !== "EEXIST") discardFile(to);
     throw error;
   }
+}
+
+/** A copy that nobody else may read at any moment. */
+function copyPrivately(from: string, to: string): void {
+  createPrivateFile(to);
+  const source = openSync(from, constants.O_RDONLY);
+  try {
+    const target = openSync(to, "r+");
+    try {
+      const chunk = Buffer.allocUnsafe(COPIED_AT_ONCE);
+      for (let length = readSync(source, chunk); length > 0; length = readSync(source, chunk)) {
+        for (let written = 0; written < length; ) written += writeSync(target, chunk, written, length - written);
+      }
+    } finally {
+      closeSync(target);
+    }
+  } finally {
+    closeSync(source);
+  }
+}
+
+const COPIED_AT_ONCE = 1 << 20;
+
+/** For what was set aside; not for another's file under a second name. */
+export function makePrivate(file: string): void {
+  if (process.platform === "win32") return;
+  const found = lstatSync(file, { throwIfNoEntry: false });
+  if (found?.isFile() && found.nlink === 1) chmodSync(file, PRIVATE_FILE);
 }
 
 export function isWritable(path: string): boolean {

@@ -122,7 +122,7 @@ describe("writeAtomically", () => {
     ]);
   });
 
-  test.each([0o000, 0o022, 0o077])("is private under umask %i", (mask) => {
+  test.each([0o000, 0o022, 0o077, 0o777])("is private under umask %i", (mask) => {
     withUmask(mask);
     const { file, temporary } = place();
     writeAtomically(file, "x", temporary);
@@ -170,7 +170,7 @@ test("in a folder that may not be written: the old text stays", async () => {
 });
 
 describe("createPrivateFile", () => {
-  test.each([0o000, 0o022, 0o077])("makes an empty file for its owner alone, under umask %i", (mask) => {
+  test.each([0o000, 0o022, 0o077, 0o777])("makes an empty file for its owner alone, under umask %i", (mask) => {
     withUmask(mask);
     const { file } = place();
     createPrivateFile(file);
@@ -197,12 +197,15 @@ describe("createPrivateFile", () => {
 });
 
 describe("createPrivateFolder", () => {
-  test.each([0o000, 0o022, 0o077])("makes the folder and its parents for their owner alone, under umask %i", (mask) => {
-    withUmask(mask);
-    const { folder } = place();
-    createPrivateFolder(join(folder, "a", "b", "c"));
-    for (const made of ["a", "a/b", "a/b/c"]) expect(modeOf(join(folder, made))).toBe(PRIVATE_FOLDER);
-  });
+  test.each([0o000, 0o022, 0o077, 0o777])(
+    "makes the folder and its parents for their owner alone, under umask %i",
+    (mask) => {
+      withUmask(mask);
+      const { folder } = place();
+      createPrivateFolder(join(folder, "a", "b", "c"));
+      for (const made of ["a", "a/b", "a/b/c"]) expect(modeOf(join(folder, made))).toBe(PRIVATE_FOLDER);
+    },
+  );
 
   test("leaves a folder that is there as it is", () => {
     const { folder } = place();
@@ -315,11 +318,14 @@ describe("copyDurably", () => {
   test("the same bytes, private and flushed", () => {
     const { file, temporary } = place();
     fs.writeFileSync(file, Buffer.from([0, 255, 10, 13]));
-    fs.chmodSync(file, 0o644);
-    const calls = callsOf(() => copyDurably(file, temporary));
-    expect(fs.readFileSync(temporary)).toEqual(Buffer.from([0, 255, 10, 13]));
-    expect(modeOf(temporary)).toBe(PRIVATE_FILE);
-    expect(calls).toEqual(["copy index.tmp", "fsync index.tmp"]);
+    for (const mode of [0o600, 0o644]) {
+      fs.chmodSync(file, mode);
+      fs.rmSync(temporary, { force: true });
+      const calls = callsOf(() => copyDurably(file, temporary));
+      expect(fs.readFileSync(temporary)).toEqual(Buffer.from([0, 255, 10, 13]));
+      expect(modeOf(temporary)).toBe(PRIVATE_FILE);
+      expect(calls).toEqual([...(mode === 0o600 || WINDOWS ? ["copy index.tmp"] : []), "fsync index.tmp"]);
+    }
   });
 
   test("never replaces a file", () => {
@@ -336,6 +342,7 @@ describe("copyDurably", () => {
   ] as const)("a %s that fails leaves no half copy", (call, code) => {
     const { folder, file, temporary } = place();
     fs.writeFileSync(file, "x");
+    fs.chmodSync(file, 0o600);
     failing(call, code);
     expect(() => copyDurably(file, temporary)).toThrow(codeOf(code));
     expect(fs.readdirSync(folder)).toEqual(["index.toml"]);
