@@ -5,6 +5,7 @@ import type { GuardOptions } from "./guard-options.ts";
 import type * as Full from "./launch/full.ts";
 import type { FullBeginning } from "./launch/full.ts";
 import { type Beginning, foreseeQuietly, launchQuietly } from "./launch/quiet.ts";
+import { printable } from "./printable.ts";
 import type { LaunchReport, ProgressEvent } from "./report.ts";
 import { type Guarded, startSession } from "./session.ts";
 import type { SettingsInput } from "./settings-glance.ts";
@@ -66,10 +67,13 @@ async function fully<Result>(
   }
 }
 
+/** A logger may well be the console. */
 function tellLogger(logger: GuardOptions["logger"], report: LaunchReport): void {
   if (!logger) return;
   for (const { action, reason, file } of report.actions)
-    logger.info(`holdfast: ${action}${file ? ` ${file}` : ""} (${reason})`);
-  for (const warning of report.warnings) logger.warn(`holdfast: ${warning}`);
-  if (report.error) logger.error(`holdfast: ${report.error.code}: ${report.error.message} ${report.error.hint}`);
+    logger.info(printable(`holdfast: ${action}${file ? ` ${file}` : ""} (${reason})`));
+  for (const warning of report.warnings) logger.warn(printable(`holdfast: ${warning}`));
+  if (!report.error) return;
+  const { code, message, hint } = report.error;
+  logger.error(printable(`holdfast: ${code}: ${message} ${hint}`));
 }

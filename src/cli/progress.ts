@@ -1,8 +1,8 @@
 /** One line on a terminal that tells what goes on, rewritten as it goes on, and gone when it is over. */
 import { clearLine, cursorTo } from "node:readline";
 import type { WriteStream } from "node:tty";
+import { printable } from "../printable.ts";
 import type { ProgressEvent } from "../report.ts";
-import { printable } from "./render-error.ts";
 
 export interface ProgressLine {
   readonly show: (event: ProgressEvent) => void;

@@ -1,6 +1,7 @@
 /** How an error reads on standard error. Loaded on any runtime, so it imports next to nothing. */
 import { styleText } from "node:util";
 import { HoldfastError, messageOf, type Refusal } from "../errors.ts";
+import { printable } from "../printable.ts";
 
 type Format = Parameters<typeof styleText>[0];
 
@@ -19,12 +20,10 @@ export function renderThrown(error: unknown): string {
   if (error instanceof HoldfastError) return renderRefusal(error);
   const message = `${paint("red", "Error:")} ${printable(messageOf(error))}\n`;
   const debug = Boolean(process.env.HOLDFAST_DEBUG);
-  const stack = debug && error instanceof Error && error.stack !== undefined ? `${printable(error.stack)}\n` : "";
+  const stack =
+    debug && error instanceof Error && error.stack !== undefined
+      ? `${error.stack.split("\n").map(printable).join("\n")}\n`
+      : "";
   const where = debug ? "" : " Set HOLDFAST_DEBUG=1 to see where it happened.";
   return `${message}This is a fault of Holdfast's: please report it.${where}\n${stack}`;
-}
-
-/** File names, versions and messages come out of files: none of them may speak to the terminal. */
-export function printable(text: string): string {
-  return text.replaceAll(/[^\P{Cc}\n\t]/gu, "\u{FFFD}");
 }

@@ -2,9 +2,9 @@
 import { basename, dirname, relative } from "node:path";
 import { stripVTControlCharacters, styleText } from "node:util";
 import type { LayoutRelation } from "../database/layout.ts";
+import { printable } from "../printable.ts";
 import type { ActionName, ActionReport, Found, LaunchReport } from "../report.ts";
 import type { BackupStatus, DatabaseState, FileStatus, Holder, SetAsideStatus, StatusReport } from "../status.ts";
-import { printable } from "./render-error.ts";
 
 type Format = Parameters<typeof styleText>[0];
 
