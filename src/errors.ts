@@ -64,11 +64,9 @@ export function hasCode(error: unknown): error is Error & { code: string } {
 }
 
 /** As much of a text out of a file as a message has room for. */
-export function clipped(text: string): string {
-  return text.length <= CLIPPED_AT ? text : `${text.slice(0, CLIPPED_AT)}…`;
+export function clipped(text: string, most = 300): string {
+  return text.length <= most ? text : `${text.slice(0, most)}…`;
 }
-
-const CLIPPED_AT = 300;
 
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -11,7 +11,7 @@ import { isUntouched, readSeal } from "./database/seal.ts";
 import { lookAtSealed } from "./database/sealed-look.ts";
 import type { LedgerEntry } from "./database/stamp.ts";
 import { type SwapState, unfinishedSwap } from "./database/swap.ts";
-import { HoldfastError, named } from "./errors.ts";
+import { clipped, HoldfastError, named } from "./errors.ts";
 import { type Places, placesIn, temporaryIn } from "./places.ts";
 import { isWritable } from "./platform/atomic-file.ts";
 import { fs } from "./platform/builtins.ts";
@@ -180,7 +180,7 @@ async function lookAtDatabase(
     } as const;
     const { verdict, self, journalMode } = sealed ?? (await run(child, "examine", look));
     if (verdict.kind === "sound") return { self, journalMode, state: "readable", problem: null };
-    if (verdict.kind === "corrupt") return { ...unseen, state: "corrupt", problem: verdict.problems[0] ?? null };
+    if (verdict.kind === "corrupt") return { ...unseen, state: "corrupt", problem: clipped(verdict.problems[0] ?? "") };
     return { ...unseen, state: "unreadable", problem: verdict.reason };
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;

@@ -11,7 +11,7 @@ import { discard } from "../database/look.ts";
 import { headerOf, sha256Of } from "../database/read-raw.ts";
 import { markSuspect } from "../database/seal.ts";
 import { copySnapshot } from "../database/snapshot.ts";
-import { HoldfastError, messageOf, type Refusal, toHoldfastError } from "../errors.ts";
+import { clipped, HoldfastError, messageOf, type Refusal, toHoldfastError } from "../errors.ts";
 import { temporaryIn } from "../places.ts";
 import { createPrivateFolder } from "../platform/atomic-file.ts";
 import type { Progress } from "../platform/child.ts";
@@ -136,7 +136,7 @@ async function work(
     const verdict = await judgeLive(tools, order, onProgress);
     if (verdict.kind === "sound") warnings.push(...verdict.warnings);
     if (verdict.kind === "impossible") warnings.push(`The database could not be checked: ${verdict.reason}.`);
-    if (verdict.kind === "corrupt") suspect = verdict.problems[0] ?? "it is damaged";
+    if (verdict.kind === "corrupt") suspect = clipped(verdict.problems[0] ?? "it is damaged");
     if (verdict.kind === "sound" && order.check === "full") checked = "sound";
   }
   if (suspect !== null) {

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { inspect } from "../database/integrity.ts";
 import type { Engine } from "../database/open.ts";
 import { sha256Of } from "../database/read-raw.ts";
-import { HoldfastError, hasCode, messageOf, named, type Refusal } from "../errors.ts";
+import { clipped, HoldfastError, hasCode, messageOf, named, type Refusal } from "../errors.ts";
 import { type Places, readName, type SetAsideKind, temporaryIn } from "../places.ts";
 import { fs } from "../platform/builtins.ts";
 import { readChecksums } from "./checksum-file.ts";
@@ -170,7 +170,8 @@ function lookAt(engine: Engine, places: Places, file: string, listed: string | n
       scope: "alone",
       scratch: temporaryIn(places.backups, places, "look"),
     });
-    if (verdict.kind === "corrupt") return { why: `it is damaged: ${verdict.problems[0]}`, regular: true };
+    if (verdict.kind === "corrupt")
+      return { why: `it is damaged: ${clipped(verdict.problems[0] ?? "")}`, regular: true };
     if (verdict.kind === "impossible") return { why: verdict.reason, regular: true };
     const row = self?.backup;
     if (!row) return { why: "it is not a backup that Holdfast took", regular: true };

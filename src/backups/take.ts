@@ -17,7 +17,7 @@ import type { Engine } from "../database/open.ts";
 import { contentDigestOf, headerOf } from "../database/read-raw.ts";
 import { copySnapshot } from "../database/snapshot.ts";
 import { type BackupReason, type BackupRow, writeBackupRow, writeOwnDigest } from "../database/stamp.ts";
-import { HoldfastError, messageOf, toHoldfastError } from "../errors.ts";
+import { clipped, HoldfastError, messageOf, toHoldfastError } from "../errors.ts";
 import { backupName, numberedNames, type Places, quarantineName, temporaryIn } from "../places.ts";
 import {
   createPrivateFolder,
@@ -292,7 +292,7 @@ async function requireSound(tools: Tools, copy: string, order: BackupOrder): Pro
     what: order.exclusive ? "pages" : "pages-and-keys",
   });
   if (verdict.kind === "sound") return verdict.warnings;
-  const problem = verdict.kind === "corrupt" ? verdict.problems[0] : verdict.reason;
+  const problem = verdict.kind === "corrupt" ? clipped(verdict.problems[0] ?? "") : verdict.reason;
   throw new HoldfastError({
     code: "BACKUP_FAILED",
     message: `The copy of ${database} failed its check and was thrown away: ${problem}.`,

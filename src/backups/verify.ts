@@ -4,7 +4,7 @@ import { checkFully, type Tools } from "../database/check.ts";
 import { type Inspection, inspect } from "../database/integrity.ts";
 import type { Layout } from "../database/layout.ts";
 import { sha256Of } from "../database/read-raw.ts";
-import { messageOf, toHoldfastError } from "../errors.ts";
+import { clipped, messageOf, toHoldfastError } from "../errors.ts";
 import { type Places, temporaryIn } from "../places.ts";
 import { fs } from "../platform/builtins.ts";
 import { usability } from "./choose.ts";
@@ -40,7 +40,7 @@ export async function verifyBackup(
       scratch: temporaryIn(folder, places, "look"),
     });
     const { verdict, self } = inspection;
-    if (verdict.kind === "corrupt") return refused(`it is corrupt: ${verdict.problems[0]}`);
+    if (verdict.kind === "corrupt") return refused(`it is corrupt: ${clipped(verdict.problems[0] ?? "")}`);
     if (verdict.kind === "impossible")
       return { ok: false, kind: "unreadable", reason: `it could not be checked: ${verdict.reason}` };
     if (!self?.backup) return refused("it does not say that it is a backup");

@@ -25,6 +25,8 @@ export interface Inspection {
 
 /** How many findings are worth keeping; the verdict does not hang on it. */
 const FINDINGS_KEPT = 100;
+/** One may have a line for each of many pages, or the name of a table that somebody made as long as a book. */
+const FINDING_KEPT = 64 << 10;
 
 /**
  * Rows of `PRAGMA integrity_check` about the application's data, and about full-text and spatial indexes,
@@ -92,7 +94,7 @@ function checkPart(db: Connection, subject: Subject, part: CheckPart): Verdict {
       for (const row of rows) {
         if (row === "ok") continue;
         const kind = DATA_ROW.test(row) ? warnings : DAMAGE_ROW.test(row) ? problems : strange;
-        if (kind.length < FINDINGS_KEPT) kind.push(clipped(row));
+        if (kind.length < FINDINGS_KEPT) kind.push(clipped(row, FINDING_KEPT));
         if (problems.length >= FINDINGS_KEPT) break;
       }
     }
@@ -103,7 +105,7 @@ function checkPart(db: Connection, subject: Subject, part: CheckPart): Verdict {
   if (strange[0] !== undefined) {
     return {
       kind: "impossible",
-      reason: `the check reports what this version of Holdfast does not know: ${strange[0]}`,
+      reason: `the check reports what this version of Holdfast does not know: ${clipped(strange[0])}`,
     };
   }
   return { kind: "sound", warnings: part.kind === "foreign-keys" ? foreignKeyWarnings(db) : warnings };
@@ -140,11 +142,11 @@ function judge(error: unknown, subject: Subject): Verdict {
       const writer = versionText(header.writtenBy);
       return { kind: "impossible", reason: `SQLite ${writer} wrote it and this is ${sqlite}: ${messageOf(error)}` };
     }
-    return { kind: "corrupt", problems: [messageOf(error)] };
+    return { kind: "corrupt", problems: [clipped(messageOf(error))] };
   }
   const known = toHoldfastError(error, `checking ${path}`);
   if (known) throw known;
-  return { kind: "impossible", reason: messageOf(error) };
+  return { kind: "impossible", reason: clipped(messageOf(error)) };
 }
 
 /** 3054001 for 3.54.1, as header bytes 96–99 hold it. */

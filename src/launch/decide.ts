@@ -11,7 +11,7 @@ import { isAbsent, livingSidecars, presentSidecars } from "../database/files.ts"
 import { fingerprint, firstDifference } from "../database/layout.ts";
 import { isCheckDue } from "../database/seal.ts";
 import type { SelfDescription } from "../database/stamp.ts";
-import type { Refusal } from "../errors.ts";
+import { clipped, type Refusal } from "../errors.ts";
 import type { Settings } from "../settings.ts";
 import { databaseIdOf, type Facts, relationOf, stampOf } from "./facts.ts";
 
@@ -163,7 +163,7 @@ function integrity(facts: Facts, rules: Rules): Rule {
   if (!whole) return { do: "examine", scope: "whole", ...checkBefore(facts, rules) };
   if (whole.verdict.kind === "impossible") return impossible(facts, whole.verdict.reason);
 
-  let problem = whole.verdict.kind === "corrupt" ? whole.verdict.problems[0] : undefined;
+  let problem = whole.verdict.kind === "corrupt" ? clipped(whole.verdict.problems[0] ?? "") : undefined;
   if (sidecars.length > 0 && lock !== "shared") {
     const names = sidecars.map((ending) => files.path + ending).join(", ");
     const alien = hasAlienSidecars(facts);

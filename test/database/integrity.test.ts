@@ -208,7 +208,7 @@ describe("damage of the file is corruption", () => {
     [
       "one cell pointer changed",
       (path) => patch(path, (pageOf(path, "books", "leaf") - 1) * PAGE + 8, "\xff\xff"),
-      /page|Tree/i,
+      /malformed|page|Tree/i,
     ],
     [
       "the freelist points nowhere",
