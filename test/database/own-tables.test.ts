@@ -79,7 +79,7 @@ function refusal(task: () => unknown): HoldfastError {
 
 test("what Holdfast wrote itself is read", () => {
   const { self } = look(database());
-  expect(self).toEqual({ stamp: STAMP_NOW, ledger: [STEP], backup: BACKUP_ROW, tables: ["book"] });
+  expect(self).toEqual({ stamp: STAMP_NOW, ledger: [STEP], backup: BACKUP_ROW, ownDigest: null, tables: ["book"] });
 });
 
 test("so it is after VACUUM, and after tables of the application were added, renamed and dropped", () => {
@@ -97,6 +97,7 @@ describe("nothing is read where", () => {
   test.each<[string, string]>([
     ["the stamp is a view", `DROP TABLE ${STAMP}; CREATE VIEW ${STAMP} AS SELECT 1 AS id`],
     ["the stamp is a view in capitals", `DROP TABLE ${STAMP}; CREATE VIEW ${STAMP.toUpperCase()} AS SELECT 1 AS id`],
+    ["the digest is a view", "CREATE VIEW _holdfast_own_digest AS SELECT 1 AS id, 'x' AS digest"],
     ["the stamp is a virtual table", `DROP TABLE ${STAMP}; CREATE VIRTUAL TABLE ${STAMP} USING fts5(database_id)`],
     ["the stamp has a computed column", `ALTER TABLE ${STAMP} ADD COLUMN more AS (hex(zeroblob(1e8)))`],
     [
