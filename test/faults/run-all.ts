@@ -1,85 +1,79 @@
 /**
- * All points of all flows, or those that are asked for:
+ * Every campaign in full, one after the other, and what came of each at the end (`npm run test:faults`):
  *
- *   node test/faults/run-all.ts [--flow NAME,…] [--calls rename,fsync] [--faults KILL,EIO] [--role main|child]
- *     [--point main:rename:2:KILL] [--twice] [--limit N] [--minutes N] [--seed S] [--jobs 2] [--folder DIR] [--list]
+ *   node test/faults/run-all.ts [--only points,power] [--jobs 2]
  *
- * Needs the built code and strace. `--twice` also faults the launch that recovers from the first fault.
+ * Takes some hours. Each campaign can be run alone, and says above its own file how; what it cannot do on this machine
+ * it skips with a word.
  */
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { type Case, casesAfter, casesOf, type Failure, flowsNamed, setStage, sideBySide, work } from "./campaign.ts";
-import { describePoint } from "./points.ts";
-import { sample } from "./sample.ts";
-import { hasStrace } from "./strace.ts";
+import { canMount } from "./power-loss/disk.ts";
 
-const text = { type: "string" } as const;
-const flag = { type: "boolean", default: false } as const;
 const { values } = parseArgs({
-  options: {
-    ...{ flow: text, calls: text, faults: text, role: text, point: text, limit: text, minutes: text, folder: text },
-    ...{ seed: { ...text, default: "1" }, jobs: { ...text, default: "2" }, twice: flag, list: flag },
+  options: { only: { type: "string" }, jobs: { type: "string", default: "2" } },
+});
+const jobs = ["--jobs", values.jobs];
+
+interface Campaign {
+  readonly name: string;
+  readonly what: string;
+  /** A file beside this one, and what it is told. */
+  readonly args: readonly [file: string, ...string[]];
+  /** Run in a mount namespace of its own. */
+  readonly mounts?: true;
+}
+
+const CAMPAIGNS: readonly Campaign[] = [
+  { name: "mutations", what: "files damaged from outside", args: ["mutations/run-mutations.ts", ...jobs] },
+  { name: "bits", what: "every bit of a backup turned", args: ["mutations/every-bit.ts"] },
+  { name: "crowd", what: "50 processes killed at random, writers beside", args: ["crowd/run-crowd.ts"] },
+  { name: "media", what: "full disks, failing media, no hard links", args: ["media/run-media.ts", ...jobs] },
+  {
+    name: "power",
+    what: "power losses on a disk",
+    args: ["power-loss/run-power-loss.ts", "--limit", "2000"],
+    mounts: true,
   },
-});
-if (!hasStrace) throw new Error("strace is needed, and is not there");
+  {
+    name: "twice",
+    what: "faults in the launch after a fault",
+    args: ["run-points.ts", "--twice", "--limit", "200", ...jobs],
+  },
+  { name: "points", what: "a fault at every system call", args: ["run-points.ts", ...jobs] },
+];
 
-const folder = values.folder ?? mkdtempSync(join(tmpdir(), "holdfast-faults-"));
-const begun = Date.now();
-const among = (wanted: string | undefined, value: string) => wanted === undefined || wanted.split(",").includes(value);
-const isWanted = ({ points }: Case) =>
-  points.every(({ role, call, nth, fault }) => {
-    if (values.point !== undefined) return values.point.split(",").includes(`${role}:${call}:${nth}:${fault}`);
-    return among(values.calls, call) && among(values.faults, fault) && among(values.role, role);
+const rows: Record<string, string | number>[] = [];
+for (const campaign of CAMPAIGNS) {
+  const { name, what, mounts } = campaign;
+  if (values.only !== undefined && !values.only.split(",").includes(name)) continue;
+  console.log(`\n== ${name}: ${what}`);
+  const begun = Date.now();
+  const able = !mounts || canMount();
+  const { status, lastLine } = able
+    ? await run(campaign)
+    : { status: 0, lastLine: "skipped: nothing can be mounted here" };
+  rows.push({
+    campaign: name,
+    what,
+    result: lastLine,
+    failed: Number(status !== 0),
+    s: Math.round((Date.now() - begun) / 1000),
   });
+  if (status !== 0) process.exitCode = 1;
+}
+console.table(rows);
 
-const choose = (cases: readonly Case[]) =>
-  values.limit === undefined ? cases : sample(cases, Number(values.limit), Number(values.seed));
-
-let cases: Case[] = [];
-await sideBySide(flowsNamed(values.flow), Number(values.jobs), async (flow) => {
-  cases.push(...(await casesOf(await setStage(flow, folder), tellUndurable)).filter(isWanted));
-});
-if (values.twice) {
-  const first = choose(cases);
-  cases = [];
-  await sideBySide(first, Number(values.jobs), async (each) => {
-    const next = await casesAfter(each);
-    cases.push(...(values.point === undefined ? sample(next, 5, Number(values.seed)) : next.filter(isWanted)));
+function run({ args: [file, ...args], mounts }: Campaign): Promise<{ status: number | null; lastLine: string }> {
+  const command = [process.execPath, "--no-warnings", fileURLToPath(new URL(file, import.meta.url)), ...args];
+  const [program = "", ...rest] = mounts ? ["unshare", "-m", ...command] : command;
+  const child = spawn(program, rest, { stdio: ["ignore", "pipe", "inherit"] });
+  let lastLine = "";
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    console.log(line);
+    if (line.trim() !== "") lastLine = line;
   });
-} else cases = [...choose(cases)];
-
-if (values.list) {
-  for (const { stage, points } of cases) console.log(`${stage.flow.name} ${points.map(describePoint).join(" then ")}`);
-} else {
-  console.log(`${cases.length} points, in ${folder}`);
-  const { rows, missed } = await work(cases, Number(values.jobs), {
-    onFailure: tell,
-    isOver: () => seconds() > Number(values.minutes ?? Number.POSITIVE_INFINITY) * 60,
-    onCase: (done) => void (done % 100 === 0 && console.log(`${done} of ${cases.length}, after ${seconds()} s`)),
-  });
-  for (const each of missed) console.log(`not reached: ${each}`);
-  console.table(rows.map(({ kinds, ...row }) => ({ ...row, ...kinds })));
-  const sum = (of: "tried" | "reached" | "losses") => rows.reduce((total, row) => total + row[of], 0);
-  console.log(`${sum("tried")} points tried, ${sum("reached")} reached, ${sum("losses")} losses, in ${seconds()} s`);
-  process.exitCode = sum("losses") > 0 ? 1 : 0;
-}
-
-function tellUndurable(what: string): void {
-  console.log(`A POWER LOSS COULD UNDO ${what}`);
-}
-
-function seconds(): number {
-  return Math.round((Date.now() - begun) / 1000);
-}
-
-function tell({ flow, points, faults, folder: where, story, reached }: Failure): void {
-  console.log(`\nFAILED ${flow}: ${points.join(" then ")}${reached ? "" : " (not reached as meant)"}`);
-  for (const fault of faults) console.log(`  ${fault}`);
-  for (const line of story) console.log(`    ${line.slice(0, 600)}`);
-  const at = points.map((point) => point.split(" ")[0]).join(",");
-  console.log(
-    `  again: node test/faults/run-all.ts --flow ${flow} --point ${at}${points.length > 1 ? " --twice" : ""}; kept in ${where}`,
-  );
+  return new Promise((resolve) => child.once("close", (status) => resolve({ status, lastLine })));
 }

@@ -60,7 +60,7 @@ export function tell(verdict: Verdict): string {
     `FAILED ${nameOf(verdict)} (${damage}): ${end}`,
     ...faults.map((fault) => `  ${fault}`),
     ...story.map((line) => `    ${line.slice(0, 2000)}`),
-    `  again: node test/faults/mutations/run-all.ts --case ${nameOf(verdict)}; kept in ${folder}`,
+    `  again: node test/faults/mutations/run-mutations.ts --case ${nameOf(verdict)}; kept in ${folder}`,
   ];
   return lines.join("\n");
 }

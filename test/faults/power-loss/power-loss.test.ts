@@ -11,7 +11,7 @@ const REASON = able ? "" : " (skipped: it takes strace, and the right to mount a
 
 function cutOff(...args: string[]): Promise<{ status: number | string | null | undefined; told: string }> {
   return new Promise((resolve) => {
-    execFile("unshare", ["-m", process.execPath, here("main.ts"), ...args], (error, stdout, stderr) =>
+    execFile("unshare", ["-m", process.execPath, here("run-power-loss.ts"), ...args], (error, stdout, stderr) =>
       resolve({ status: error ? error.code : 0, told: stdout + stderr }),
     );
   });

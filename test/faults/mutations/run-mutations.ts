@@ -1,7 +1,7 @@
 /**
  * Databases damaged from outside, by the thousand, and launched:
  *
- *   node test/faults/mutations/run-all.ts [--count 20000] [--seed 1] [--jobs 2] [--kind sealed.bit,killed.wal]
+ *   node test/faults/mutations/run-mutations.ts [--count 20000] [--seed 1] [--jobs 2] [--kind sealed.bit,killed.wal]
  *     [--case sealed.bit.header:1:7] [--minutes N] [--folder DIR] [--list] [--each]
  *
  * Each case is told by its kind, the seed and its number, and is always the same. `--kind` takes the beginnings of

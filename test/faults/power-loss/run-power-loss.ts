@@ -1,7 +1,7 @@
 /**
  * Power losses on a file system of their own:
  *
- *   unshare -m node test/faults/power-loss/main.ts [--flow NAME,…] [--kind ordered,writeback] [--limit N]
+ *   unshare -m node test/faults/power-loss/run-power-loss.ts [--flow NAME,…] [--kind ordered,writeback] [--limit N]
  *     [--seed S] [--point main:rename:2] [--preload FILE] [--folder DIR] [--minutes N]
  *
  * Needs root, loop devices, mkfs.ext4, strace and the built code; in a mount namespace of its own (`unshare -m`),
