@@ -13,6 +13,7 @@ import { requireSpace } from "../platform/free-space.ts";
 import { checkFully, type Tools } from "./check.ts";
 import { type DatabaseFiles, livingSidecars, observeFiles, presentSidecars } from "./files.ts";
 import { type Inspection, type InspectOptions, inspect } from "./integrity.ts";
+import { unreadCommits } from "./log-damage.ts";
 import { misfitOfJournal, misfitOfLog } from "./log-fit.ts";
 import { discard } from "./look.ts";
 import type { Engine } from "./open.ts";
@@ -70,11 +71,14 @@ async function examineApart(
   files: DatabaseFiles,
   onProgress: OnProgress,
 ): Promise<Inspection> {
-  const { path } = order;
-  const logged = order.scope === "alone" && livingSidecars(files).includes("-wal");
-  const misfit = logged ? misfitOfLog(headerOf(path), `${path}-wal`) : null;
-  const seen = await look(tools, path, order, onProgress);
-  return misfit === null ? seen : { ...seen, misfit };
+  const { path, scope } = order;
+  if (!livingSidecars(files).includes("-wal")) return await look(tools, path, order, onProgress);
+  const header = headerOf(path);
+  const ofLog =
+    scope === "alone"
+      ? { misfit: misfitOfLog(header, `${path}-wal`) }
+      : { unreadCommits: unreadCommits(`${path}-wal`, header.pageSize) };
+  return { ...(await look(tools, path, order, onProgress)), ...ofLog };
 }
 
 async function examineWhole(tools: Tools, order: ExamineOrder, onProgress: OnProgress): Promise<Inspection> {

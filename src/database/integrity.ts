@@ -21,6 +21,8 @@ export interface Inspection {
   readonly journalMode: "wal" | "delete";
   /** Why the log or journal beside it cannot be its own, where that was looked at. */
   readonly misfit?: string | null;
+  /** Commits in the log that SQLite will not read, where that was looked at. */
+  readonly unreadCommits?: number;
 }
 
 /** How many findings are worth keeping; the verdict does not hang on it. */

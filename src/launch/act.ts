@@ -7,7 +7,7 @@ import { observeFiles, presentSidecars } from "../database/files.ts";
 import { lookAtSealed } from "../database/sealed-look.ts";
 import { finishSwap } from "../database/swap.ts";
 import { quarantineName, temporaryIn } from "../places.ts";
-import { makePrivate, removeDurably, secondName, syncFolder } from "../platform/atomic-file.ts";
+import { makePrivate, removeDurably, replaceFile, secondName, syncFolder } from "../platform/atomic-file.ts";
 import { wasCutOff } from "../platform/child.ts";
 import { type Context, copier, reporter, runJob, stopIfAborted } from "./context.ts";
 import type { Action, Doing } from "./decide.ts";
@@ -30,6 +30,8 @@ export async function act(context: Context, facts: Facts, decision: Action): Pro
       return await examine(context, facts, decision);
     case "quarantine-sidecars":
       return await quarantineSidecars(context, facts, decision);
+    case "keep-log":
+      return await keepLog(context, facts, decision);
     case "verify":
       return await verify(context, facts, decision);
     case "restore":
@@ -100,6 +102,19 @@ async function quarantineSidecars(
   report({ action: "quarantine", reason: decision.reason, file: kept[0] ?? aside });
   const next = { ...facts, files: observeFiles(places.database), whole: null, alone: null };
   return facts.alone?.checked ? await learn(context, withCheck(next, facts.alone), facts.alone) : next;
+}
+
+/** A copy: the log itself stays, for SQLite to read what it can of it. */
+async function keepLog(context: Context, facts: Facts, decision: Doing<"keep-log">): Promise<Facts> {
+  const { places } = context;
+  const report = reporter(context);
+  const aside = `${await freePlace(context, quarantineName(places.stem, facts.now))}-wal`;
+  const temporary = temporaryIn(places.backups, places, "backup");
+  await copier(context)(`${places.database}-wal`, temporary);
+  replaceFile(temporary, aside);
+  report({ action: "quarantine", reason: decision.reason, file: aside });
+  context.warnings.push(`${decision.reason}: it is kept as ${aside}.`);
+  return { ...facts, logKept: true };
 }
 
 async function verify(context: Context, facts: Facts, decision: Doing<"verify">): Promise<Facts> {

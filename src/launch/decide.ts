@@ -28,6 +28,7 @@ export type Action =
       readonly reason: string;
     }
   | { readonly do: "quarantine-sidecars"; readonly reason: string }
+  | { readonly do: "keep-log"; readonly reason: string }
   | { readonly do: "verify"; readonly backup: IndexEntry; readonly reason: string }
   | { readonly do: "restore"; readonly backup: IndexEntry; readonly cause: Cause; readonly reason: string }
   | { readonly do: "create"; readonly reason: string }
@@ -182,7 +183,7 @@ function integrity(facts: Facts, rules: Rules): Rule {
     }
     if (alien) problem ??= `${names} belong to another database, and without them it is not sound`;
   }
-  if (problem === undefined) return undefined;
+  if (problem === undefined) return damagedLog(facts);
   const problems = whole.verdict.kind === "corrupt" ? whole.verdict.problems : [problem];
   const what = `the database is corrupt (${problem})`;
   if (rules.onCorruption === "refuse" || app.readonly) {
@@ -196,6 +197,14 @@ function integrity(facts: Facts, rules: Rules): Rule {
     });
   }
   return restore(facts, candidates(facts), "corruption", what);
+}
+
+/** SQLite reads as much of a damaged log as it can, and writes over the rest. */
+function damagedLog({ whole, files, app, lock, logKept }: Facts): Rule {
+  const unread = whole?.unreadCommits ?? 0;
+  if (unread === 0 || logKept || app.readonly || lock !== "exclusive") return undefined;
+  const commits = unread === 1 ? "1 commit" : `${unread} commits`;
+  return { do: "keep-log", reason: `${files.path}-wal is damaged, and ${commits} in it cannot be read` };
 }
 
 /** Whether every page is read before the database opens, told from what is recorded of the last time. */

@@ -48,6 +48,8 @@ export interface Facts {
   readonly survey: Survey;
   /** Recorded paths of backups, other than this database's, at which a file exists. */
   readonly othersAlive: ReadonlySet<string>;
+  /** A copy of the log, as it was found, is set aside. */
+  readonly logKept: boolean;
   readonly verifications: ReadonlyMap<string, Verification>;
   /** The first pending migration that must not run, and why. */
   readonly unfit: { readonly name: string; readonly why: string } | null;

@@ -42,6 +42,11 @@ export async function foresee(context: Context, facts: Facts, decision: Action):
         layout: facts.alone?.self?.ledger ?? [],
       };
     }
+    case "keep-log": {
+      const aside = freeName(places.backups, quarantineName(places.stem, facts.now));
+      actions.push({ action: "quarantine", reason, file: `${aside}-wal` });
+      return { ...facts, logKept: true };
+    }
     case "restore": {
       const { backup, cause } = decision;
       actions.push({

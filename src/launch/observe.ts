@@ -43,6 +43,7 @@ export async function observe(context: Context, waited: boolean): Promise<Facts>
     layout: [],
     survey,
     othersAlive: othersAlive(survey, places),
+    logKept: false,
     verifications: new Map(),
     unfit: null,
     restorePoint: null,

@@ -317,6 +317,24 @@ describe("an application that was killed", () => {
     ]);
   });
 
+  test.each([
+    ["in the head", 20],
+    ["in its first commit", 600],
+  ])("and its log has a turned bit %s: what SQLite cannot read of it is kept", async (_, at) => {
+    const app = await killed();
+    const log = `${app.path}-wal`;
+    const bytes = readFileSync(log);
+    bytes[at] = (bytes[at] ?? 0) ^ 1;
+    writeFileSync(log, bytes);
+    const report = await app.launch("1.0.0");
+    expect(app.titles()).toEqual(["Emma"]);
+    const [kept] = report.actions.filter(({ action }) => action === "quarantine");
+    expect(kept?.file).toMatch(/-corrupt\.sqlite-wal$/);
+    expect(readFileSync(kept?.file ?? "")).toEqual(bytes);
+    expect(report.warnings.join()).toContain("1 commit in it cannot be read");
+    expect(names(await app.launch("1.0.0"))).not.toContain("quarantine");
+  });
+
   test("before the machine was started anew: every page is read before the database opens", async () => {
     const app = await killed();
     rewriteRecord(opened(app), (text) => text.replace(/^boot = .*$/m, 'boot = "id:an-earlier-boot"'));

@@ -653,6 +653,25 @@ describe("a log or journal stands beside the database", () => {
       decision: { do: "examine", scope: "alone", check: "full" },
     },
     {
+      when: "commits stand in the log that SQLite will not read: it is kept, once",
+      facts: facts(besideIt, { whole: { ...inspection(), unreadCommits: 2 } }, alone({}, { checked: false })),
+      decision: { do: "keep-log", reason: "/data/library.sqlite-wal is damaged, and 2 commits in it cannot be read" },
+    },
+    {
+      when: "a damaged log that is kept: goes on with what SQLite reads of it",
+      facts: facts(
+        besideIt,
+        { whole: { ...inspection(), unreadCommits: 2 }, logKept: true },
+        alone({}, { checked: false }),
+      ),
+      decision: { do: "open" },
+    },
+    {
+      when: "a damaged log, and a launch that writes nothing",
+      facts: facts(besideIt, READONLY, { whole: { ...inspection(), unreadCommits: 2 } }, alone({}, { checked: false })),
+      decision: { do: "open" },
+    },
+    {
       when: "a read-only launch sets nothing aside",
       facts: facts(besideIt, READONLY, examined({}, DAMAGE), alone({}, { checked: true })),
       decision: refuse(

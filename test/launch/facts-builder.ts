@@ -138,6 +138,7 @@ export function facts(...parts: readonly Partial<Facts>[]): Facts {
     files: files(),
     trust: { kind: "unknown", why: "there is no record of a clean close" },
     checked: true,
+    logKept: false,
     lastCheck: null,
     backupsFolder: BACKUPS_FOLDER,
     ...examined(),
