@@ -72,7 +72,9 @@ function judgeOpened(evidence: Evidence): readonly string[] {
         faults.push(`LOST: the bytes of ${file}, which are in no file that the report names`);
   if (replaced) faults.push(...judgeRestore(evidence));
   else {
-    const seen = did("quarantine") ? before.alone : before.whole;
+    // A log that is kept is read as well, as far as it goes.
+    const aloneNow = did("quarantine") && !ended.warnings.some((text) => text.includes("it is kept as"));
+    const seen = aloneNow ? before.alone : before.whole;
     const lost = isSound(seen) ? lacking(seen.rows, after.whole.rows) : [];
     if (lost.length > 0) faults.push(`LOST: ${lost.length} rows that SQLite could read, as ${lost[0]}`);
     if (kind.target === "database" && kind.on !== "killed" && kind.on !== "hot" && !did("check"))
@@ -87,6 +89,12 @@ function judgeOpened(evidence: Evidence): readonly string[] {
     kind.target !== "swap"
   )
     faults.push("a sound database was replaced");
+  if (kind.hides && isSound(good.whole)) {
+    const hidden = lacking(good.whole.rows, after.whole.rows);
+    // One commit may itself be what was damaged.
+    if (hidden.length > 1 && !isKept(`${DATABASE}-wal`, before, after, named))
+      faults.push(`LOST: ${hidden.length} rows that stand in the log, as ${hidden[0]}`);
+  }
   if (kind.target === "record" || kind.target === "settings" || kind.target === "backup")
     if (isSound(good.whole)) {
       const lost = lacking(good.whole.rows, after.whole.rows);

@@ -20,6 +20,8 @@ export interface Kind {
   readonly name: string;
   readonly on: BeginningName;
   readonly target: Target;
+  /** What SQLite does not read any more stands in the file all the same. */
+  readonly hides?: boolean;
   /** Refusals in which the launch may end. */
   readonly refusals?: readonly string[];
   /** @returns what it did, in words */
@@ -37,7 +39,7 @@ export function family(
   on: BeginningName,
   target: Target,
   damages: Readonly<Record<string, Damage>>,
-  more: Pick<Kind, "refusals"> = {},
+  more: Pick<Kind, "refusals" | "hides"> = {},
 ): readonly Kind[] {
   return Object.entries(damages).map(([name, damage]) => ({ name: `${on}.${name}`, on, target, damage, ...more }));
 }

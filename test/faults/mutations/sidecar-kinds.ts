@@ -49,19 +49,23 @@ const garbage =
     return `${ending}: ${scribble(file, draw, 4096)}`;
   };
 
-const LOG: Readonly<Record<string, Damage>> = {
+/** All that was committed is still in the file, but for what stands in the damaged place. */
+const HIDING: Readonly<Record<string, Damage>> = {
   "wal.bit": (site, draw) => flipBit(wal(site), draw),
   "wal.bit-in-head": (site, draw) => flipBit(wal(site), draw, 0, WAL_HEADER),
   "wal.bit-in-frame-head": onFrame((file, draw, at) => flipBit(file, draw, at, at + FRAME_HEADER)),
-  "wal.cut": (site, draw) => cutAnywhere(wal(site), draw),
-  "wal.cut-at-frame": onFrame((file, _, at) => cutAt(file, at)),
-  "wal.cut-in-head": (site, draw) => cutAt(wal(site), draw.below(WAL_HEADER + 1)),
-  "wal.longer": (site, draw) => append(wal(site), draw.bytes(1 + draw.below(9000))),
   "wal.zero-frame": onFrame((file, _, at, size) => fill(file, at, Buffer.alloc(size))),
   "wal.random-frame": onFrame((file, draw, at, size) => fill(file, at, draw.bytes(size))),
   "wal.swap-frames": onTwoFrames(swapBlocks),
   "wal.copy-frame": onTwoFrames(copyBlock),
   "wal.sector": (site, draw) => zeroSector(wal(site), draw),
+};
+
+const LOG: Readonly<Record<string, Damage>> = {
+  "wal.cut": (site, draw) => cutAnywhere(wal(site), draw),
+  "wal.cut-at-frame": onFrame((file, _, at) => cutAt(file, at)),
+  "wal.cut-in-head": (site, draw) => cutAt(wal(site), draw.below(WAL_HEADER + 1)),
+  "wal.longer": (site, draw) => append(wal(site), draw.bytes(1 + draw.below(9000))),
   "wal.foreign": bring("-wal"),
   "wal.old": bring("-wal", "old"),
   "shm.foreign": bring("-shm"),
@@ -111,6 +115,7 @@ const BESIDE_NOTHING: Readonly<Record<string, Damage>> = {
 
 export const SIDECAR_KINDS: readonly Kind[] = [
   ...family("killed", "sidecar", LOG),
+  ...family("killed", "sidecar", HIDING, { hides: true }),
   ...family("hot", "sidecar", JOURNAL),
   ...family("sealed", "sidecar", { ...STRANGERS, "wal.old": bring("-wal", "old") }),
   ...family("journal", "sidecar", STRANGERS),
