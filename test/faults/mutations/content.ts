@@ -52,7 +52,7 @@ function readContent(file: string): Content {
 
 /** Rows about the application's constraints and its full-text index, which is made anew from the rows. */
 function isOfData(row: string): boolean {
-  return /^(NULL value in|non-\w+ value in|NUMERIC value in|TEXT value in|CHECK constraint failed)|\bFTS5\b/.test(row);
+  return /^(NULL value in|non-\w+ value in|NUMERIC value in|TEXT value in|CHECK constraint failed)|\bfts5\b/i.test(row);
 }
 
 /** Neither SQLite's own, nor Holdfast's, nor what a full-text index keeps for itself. */
