@@ -14,7 +14,7 @@ import { describe, expect, test } from "vitest";
 import { STATUS_OF } from "../../src/cli/exit-status.ts";
 import { textOfIntent } from "../../src/database/intent.ts";
 import { HoldfastError, status } from "../../src/index.ts";
-import { placesOf } from "../../src/places.ts";
+import { placesOf, temporaryIn } from "../../src/places.ts";
 import { AppProcess } from "../fixtures/app-process.ts";
 import { query } from "../fixtures/workspace.ts";
 import { CommandLine } from "./command-line.ts";
@@ -188,7 +188,7 @@ describe("status", () => {
 
   test("tells of a swap that was cut off, and does not look at a database that is being replaced", async () => {
     const app = await launched();
-    const staged = join(app.folder, "staged.tmp");
+    const staged = temporaryIn(app.folder, placesOf(app.path, undefined), "restore");
     const identity = { ino: "1", size: "1", mtime: "1" };
     const intent = textOfIntent({ database: app.path, staged, staged_identity: identity, sidecars: [] });
     app.write("backups/.library-db-intent.toml", intent);
