@@ -39,6 +39,10 @@ export interface Opened {
 
 /** An open, checked, migrated database. */
 export interface Guarded extends AsyncDisposable {
+  /**
+   * Checks the cells of each page that it reads, and trusts its schema: triggers and views may call the application's
+   * functions. Register with `directOnly` those that a file from somebody else must not call.
+   */
   readonly db: Connection;
   /** What was found and done; the actions and warnings of the work behind join it when that has finished. */
   readonly report: LaunchReport;

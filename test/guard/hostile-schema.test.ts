@@ -1,5 +1,5 @@
 /** A database whose maker has put SQL into it that Holdfast's own statements would run. */
-import { copyFileSync, existsSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
@@ -7,8 +7,9 @@ import { readIndex, writeIndex } from "../../src/backups/index-file.ts";
 import { placesOf } from "../../src/places.ts";
 import { AppProcess } from "../fixtures/app-process.ts";
 import { outcomeWithin } from "../fixtures/outcome-within.ts";
-import { hashOf, Workspace } from "../fixtures/workspace.ts";
+import { hashOf, MIGRATIONS, query, Workspace } from "../fixtures/workspace.ts";
 
+const MIGRATIONS_OF_ONE = { "0001_books.sql": MIGRATIONS["0001_books.sql"] };
 const FOR_EVER = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
 
 function forge(path: string, sql: string): void {
@@ -94,6 +95,73 @@ test("a backup that says nonsense of itself keeps no other from being taken", as
   expect(report.warnings.join()).toContain("library-v0.9.0.sqlite has the name of a backup but was left out");
   expect(app.kept()).toContain("library-v1.0.1.sqlite");
 });
+
+/** A row of the schema that no statement of SQLite's makes. */
+function plant(path: string, type: string, name: string, sql: string): void {
+  const db = new Database(path);
+  db.unsafeMode();
+  db.pragma("writable_schema = ON");
+  db.prepare("INSERT INTO sqlite_schema VALUES (?, ?, ?, 0, ?)").run(type, name, type === "table" ? name : "book", sql);
+  db.close();
+}
+
+describe("SQL in a file reaches no other file, through launch, migration, backup and restore:", () => {
+  const VACUUM = { "0002_small.sql": "-- holdfast: no-transaction\nVACUUM;" };
+
+  test.each([["ATTACH 'made.db' AS made"], ["VACUUM INTO 'made.db'"], ["PRAGMA writable_schema = ON"]])(
+    "a trigger that says %s is damage, and the backup is restored",
+    async (statement) => {
+      const app = new Workspace().release(1);
+      await app.launch("1.0.0", ["Emma"]);
+      await app.launch("1.0.0");
+      plant(app.path, "trigger", "evil", `CREATE TRIGGER evil AFTER INSERT ON book BEGIN ${statement}; END`);
+      const report = await app.launch("1.0.0", ["Persuasion"]);
+      expect(report.actions.map(({ action }) => action)).toContain("quarantine");
+      expect(app.titles()).toEqual(["Emma", "Persuasion"]);
+      expect(everyFile(app)).toEqual([]);
+    },
+  );
+
+  test.each([
+    ["load_extension('./made.db')"],
+    ["writefile('made.db', 'x')"],
+    ["edit('x', 'touch made.db')"],
+    ["fts3_tokenizer('x', x'0000000000000000')"],
+  ])("a view and a trigger that call %s stay as they are, and do nothing", async (call) => {
+    const app = new Workspace().release(1);
+    await app.launch("1.0.0", ["Emma"]);
+    forge(
+      app.path,
+      `CREATE VIEW evil AS SELECT ${call} AS x; CREATE TRIGGER bad AFTER DELETE ON book BEGIN SELECT ${call}; END`,
+    );
+    const report = await app.release({ ...MIGRATIONS_OF_ONE, ...VACUUM }).launch("1.1.0", ["Persuasion"]);
+    expect(report.actions.map(({ action }) => action)).toEqual(expect.arrayContaining(["back-up", "migrate"]));
+    rmSync(app.path);
+    await app.launch("1.1.0");
+    expect(app.titles()).toEqual(["Emma"]);
+    query(app.path, (db) => {
+      expect(() => db.exec("DELETE FROM book")).toThrow(/unsafe use|no such function/);
+      expect(() => db.prepare("SELECT * FROM evil").all()).toThrow(/unsafe use|no such function/);
+    });
+    expect(everyFile(app)).toEqual([]);
+  });
+
+  test("a virtual table of a module that nobody has is the application's to drop", async () => {
+    const app = new Workspace().release(1);
+    await app.launch("1.0.0", ["Emma"]);
+    plant(app.path, "table", "evil", "CREATE VIRTUAL TABLE evil USING csv(filename='/etc/passwd')");
+    const report = await app.launch("1.0.1", ["Persuasion"]);
+    expect(report.actions.map(({ action }) => action)).toContain("back-up");
+    expect(app.titles()).toEqual(["Emma", "Persuasion"]);
+  });
+});
+
+/** What the SQL would have made, wherever it stood. */
+function everyFile(app: Workspace): string[] {
+  return [app.folder, process.cwd(), app.backups].flatMap((folder) =>
+    readdirSync(folder).filter((name) => name.startsWith("made")),
+  );
+}
 
 test("rows without a parent are not looked for before a migration where that would take hours", async () => {
   const app = new Workspace().release(1);
