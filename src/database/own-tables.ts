@@ -98,8 +98,9 @@ function isOwn({ type, name, target, sql }: SchemaRow): boolean {
   return squeeze(String(sql)) === squeeze(`CREATE TABLE ${name} (${columns})`);
 }
 
+/** SQL without what makes no difference in it. */
 function squeeze(sql: string): string {
-  return sql.replaceAll(/\s+/g, " ");
+  return sql.replaceAll(/\s+/g, " ").toLowerCase();
 }
 
 /** What stands in the file is not what Holdfast writes: no damage that a backup would mend by itself. */
