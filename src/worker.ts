@@ -35,7 +35,7 @@ export interface Jobs {
   examine: Job<ExamineOrder, typeof examine>;
   verify: Job<VerifyOrder, typeof verifyForRestore>;
   stage: Job<Parameters<typeof stageBackup>[0], typeof stageBackup>;
-  "stage-live": Job<{ from: string; to: string }, typeof copySnapshot>;
+  "stage-live": Job<{ from: string; to: string; patience: number }, typeof copySnapshot>;
   copy: Job<{ from: string; to: string }, typeof copyDurably>;
   backup: Job<BackupOrder, typeof takeBackup>;
   behind: Job<BehindOrder, typeof workBehind>;
@@ -63,8 +63,8 @@ const jobs: Handlers<Jobs> = {
     (await import("./database/examine.ts")).examine(tools, order, onProgress),
   verify: async (tools, order) => (await import("./backups/verify.ts")).verifyForRestore(tools, order),
   stage: async (_, order) => (await import("./backups/stage.ts")).stageBackup(order),
-  "stage-live": async ({ engine }, { from, to }) =>
-    (await import("./database/snapshot.ts")).copySnapshot(engine, from, to, { exclusive: true }),
+  "stage-live": async ({ engine }, { from, to, patience }) =>
+    (await import("./database/snapshot.ts")).copySnapshot(engine, from, to, { exclusive: true, patience }),
   copy: async (_, { from, to }) => (await import("./platform/atomic-file.ts")).copyDurably(from, to),
   backup: async (tools, order, onProgress) => (await import("./backups/take.ts")).takeBackup(tools, order, onProgress),
   behind: async (tools, order, onProgress) =>

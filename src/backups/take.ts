@@ -53,6 +53,8 @@ export interface BackupOrder {
   readonly now: string;
   /** The launch lock is held alone: nobody writes meanwhile. */
   readonly exclusive: boolean;
+  /** How long the copy waits for another program's lock, in milliseconds. Default: as long as behind an application. */
+  readonly patience?: number;
 }
 
 export interface Retired {
@@ -103,6 +105,7 @@ export async function takeAfter(
     requireSpace(places.backups, sizeOfDatabase(places.database));
     const { source } = await copySnapshot(engine, places.database, temporary, {
       exclusive: order.exclusive,
+      ...(order.patience === undefined ? {} : { patience: order.patience }),
       onPages: (done, total) => onProgress({ done, total }),
     });
     const content = `sha256:${contentDigestOf(temporary)}`;

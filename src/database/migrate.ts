@@ -19,6 +19,8 @@ export interface MigrateOrder {
   readonly now: string;
   /** Begins the transaction, in the caller's way of waiting for other programs. */
   readonly begin: () => Promise<unknown>;
+  /** Ends it, in the same way. */
+  readonly commit: () => Promise<unknown>;
   /** Throws where the launch is to stop; nothing is committed then. */
   readonly stop: () => void;
   /** Called before each. */
@@ -40,13 +42,13 @@ export interface MigrateOutcome {
 export async function migrateInTransaction(db: Connection, order: MigrateOrder): Promise<MigrateOutcome> {
   const restore = prepareConnection(db);
   try {
-    const faults = new ForeignKeyFaults(db);
     await order.begin();
     try {
+      const faults = new ForeignKeyFaults(db);
       const applied = await runWithUmzug(db, order, faults, true);
       writeStamp(db, stampOf(order));
       order.stop();
-      db.exec("COMMIT");
+      await order.commit();
       return { applied, warnings: faults.warnings };
     } catch (error) {
       if (db.inTransaction) db.exec("ROLLBACK");

@@ -17,6 +17,8 @@ import type { Connection, Engine } from "./open.ts";
 export interface CopyOptions {
   /** Nobody else can write: the lock is held alone, and the copy need not let go. */
   readonly exclusive: boolean;
+  /** How long to wait for a writer's lock at each try, in milliseconds. Default 250. */
+  readonly patience?: number;
   readonly onPages?: (done: number, total: number) => void;
 }
 
@@ -43,7 +45,7 @@ export async function copySnapshot(engine: Engine, from: string, to: string, opt
   createPrivateFile(to);
   // A journal that was left behind is rolled back first, which a connection that only reads may not do.
   const unfinished = options.exclusive && livingSidecars(observeFiles(from)).includes("-journal");
-  const db = engine.openUntrusted(from, unfinished ? "readwrite" : "readonly", { timeout: BUSY_MS });
+  const db = engine.openUntrusted(from, unfinished ? "readwrite" : "readonly", { timeout: options.patience ?? BUSY_MS });
   try {
     await passTick(from);
     const before = observeFiles(from);

@@ -72,8 +72,10 @@ export async function migrate(context: Context, facts: Facts): Promise<Facts> {
   async function migrateInPlace(): Promise<SelfDescription> {
     const db = engine.open(places.database, "readwrite", { timeout: 0 });
     try {
+      // The schema is read now, in our way of waiting; else the first pragma would read it.
+      await whenFree(context, () => db.prepare("SELECT count(*) FROM sqlite_schema").get());
       await runMigrations(context, db, facts.layout, facts.app.layout, facts.databaseId, facts.now, true);
-      return describe(db);
+      return await whenFree(context, () => describe(db));
     } finally {
       db.close();
     }
@@ -91,7 +93,7 @@ async function migrateOnCopy(context: Context, facts: Facts): Promise<SelfDescri
   const letGo = await whenFree(context, () => settle(engine, places.database));
   const settled = observeFiles(places.database);
   try {
-    await runJob(context, "stage-live", { from: places.database, to: staged });
+    await runJob(context, "stage-live", { from: places.database, to: staged, patience: context.settings.lockTimeout });
     const db = engine.open(staged, "readwrite");
     let self: SelfDescription;
     try {
@@ -224,6 +226,8 @@ export async function runMigrations(
       appVersion,
       now,
       begin: () => whenFree(context, () => db.exec("BEGIN IMMEDIATE")),
+      // Outside of WAL mode a reader is in its way, and it can be tried again: https://sqlite.org/lang_transaction.html
+      commit: () => whenFree(context, () => db.exec("COMMIT")),
       stop: () => stopIfAborted(context.signal),
       onStep: (name, done, total) =>
         context.onEvent({ kind: "migrate", message: name, done, total, unit: "migrations" }),

@@ -23,6 +23,7 @@ export async function takeRestorePoint(
       quarantineRetention: settings.quarantineRetention,
       now: context.now().toISOString(),
       exclusive: true,
+      patience: settings.lockTimeout,
     };
     const outcome = await runJob(context, "backup", order, ({ done, total }) =>
       context.onEvent({ kind: "back-up", message: decision.reason, done, total, unit: "pages" }),

@@ -32,6 +32,7 @@ function order(
     appVersion: "1.3.0",
     now: NOW,
     begin: async () => db.exec("BEGIN IMMEDIATE"),
+    commit: async () => db.exec("COMMIT"),
     stop: () => {},
     onStep: () => {},
     ...parts,

@@ -14,6 +14,7 @@ describe("beside a program that writes all the time, a launch opens or says who 
 
   test.each<Scene>([
     { writer: "quick", mode: "wal", errand: "nothing new" },
+    { writer: "quick", mode: "delete", errand: "an upgrade" },
     { writer: "slow", mode: "delete", errand: "a downgrade" },
     ...(hasShell ? [{ writer: "shell", mode: "wal", errand: "a downgrade" } as const] : []),
   ])("$writer, journal_mode $mode: $errand", async (scene) => {
