@@ -17,10 +17,14 @@ describe("beside a program that writes all the time, a launch opens or says who 
     { writer: "quick", mode: "delete", errand: "an upgrade" },
     { writer: "slow", mode: "delete", errand: "a downgrade" },
     ...(hasShell ? [{ writer: "shell", mode: "wal", errand: "a downgrade" } as const] : []),
-  ])("$writer, journal_mode $mode: $errand", async (scene) => {
-    const found = await besideWriter(scene, folder, 1);
-    expect(found.faults).toEqual([]);
-    expect(found.ends).toHaveLength(1);
-    expect(found.foreign).toBeGreaterThanOrEqual(3);
-  });
+  ])(
+    "$writer, journal_mode $mode: $errand",
+    async (scene) => {
+      const found = await besideWriter(scene, folder, 1);
+      expect(found.faults).toEqual([]);
+      expect(found.ends).toHaveLength(1);
+      expect(found.foreign).toBeGreaterThanOrEqual(3);
+    },
+    120_000,
+  );
 });

@@ -8,7 +8,9 @@ import { CROWDS, type Crowd, gather } from "./crowd.ts";
 import { judge } from "./judge.ts";
 
 const MEMBERS = 6;
-const SECONDS = 3;
+const SECONDS = 2;
+/** On a machine that has much else to do; an idle one needs some seconds. */
+const MOST_TIME = 180_000;
 
 describe("processes that launch the same database at once and are killed at random", () => {
   let folder: string;
@@ -22,36 +24,45 @@ describe("processes that launch the same database at once and are killed at rand
     async (_, crowd) => {
       const found = await gather(crowd, folder, { members: MEMBERS, seconds: SECONDS });
       expect(found.faults).toEqual([]);
-      expect(found.opened).toBeGreaterThan(2);
+      expect(found.opened).toBeGreaterThanOrEqual(MEMBERS);
       expect(found.alone).toBeGreaterThan(0);
       expect(found.committed.length).toBeGreaterThan(0);
       expect(found.kills).toBeGreaterThanOrEqual(MEMBERS);
     },
+    MOST_TIME,
   );
 
-  test("control: a lock that keeps nobody out is seen", async () => {
-    const preload = new URL("./control/no-lock.ts", import.meta.url).href;
-    const { faults } = await gather(named("one layout, three versions"), folder, {
-      members: MEMBERS,
-      seconds: 3,
-      preload,
-    });
-    expect(faults.join("\n")).toMatch(/worked alone while/);
-  });
+  test(
+    "control: a lock that keeps nobody out is seen",
+    async () => {
+      const preload = new URL("./control/no-lock.ts", import.meta.url).href;
+      const { faults } = await gather(named("one layout, three versions"), folder, {
+        members: MEMBERS,
+        seconds: 3,
+        preload,
+      });
+      expect(faults.join("\n")).toMatch(/worked alone while/);
+    },
+    MOST_TIME,
+  );
 
-  test("control: a row that is deleted afterwards is seen", async () => {
-    const { faults } = await gather(named("one layout, three versions"), folder, {
-      members: 3,
-      seconds: 2,
-      afterwards(database) {
-        const db = new Database(database);
-        db.exec("DELETE FROM book WHERE id = (SELECT max(id) FROM book)");
-        db.close();
-      },
-    });
-    expect(faults.filter((fault) => !fault.startsWith("LOST: 1 rows"))).toEqual([]);
-    expect(faults).toHaveLength(1);
-  });
+  test(
+    "control: a row that is deleted afterwards is seen",
+    async () => {
+      const { faults } = await gather(named("one layout, three versions"), folder, {
+        members: 3,
+        seconds: 1,
+        afterwards(database) {
+          const db = new Database(database);
+          db.exec("DELETE FROM book WHERE id = (SELECT max(id) FROM book)");
+          db.close();
+        },
+      });
+      expect(faults.filter((fault) => !fault.startsWith("LOST: 1 rows"))).toEqual([]);
+      expect(faults).toHaveLength(1);
+    },
+    MOST_TIME,
+  );
 });
 
 function named(name: string): Crowd {
@@ -62,7 +73,7 @@ function named(name: string): Crowd {
 
 describe("the log of a crowd", () => {
   const limits = { refusals: ["DB_LOCKED"], lockTimeoutMs: 1000, launchMs: 5000, silenceMs: 3000 };
-  const line = (pid: number, at: number, what: "closing" | "closed") => ({ pid, at, what });
+  const line = (pid: number, at: number, what: "letGo" | "closing" | "closed") => ({ pid, at, what });
   const begun = (pid: number, at: number) => ({ pid, at, what: "begun", version: "1.0.0" }) as const;
   const alone = (pid: number, at: number) => ({ pid, at, what: "alone", doing: "check" }) as const;
   const opened = (pid: number, at: number) => ({ pid, at, what: "opened", blockedMs: 1 }) as const;
@@ -90,6 +101,14 @@ describe("the log of a crowd", () => {
     ]);
     const late = [begun(1, 0), opened(1, 1), begun(2, 2), alone(2, 3), line(1, 4, "closing")];
     expect(judge(late, limits).faults).toEqual(["2 worked alone while 1 had it open"]);
+  });
+
+  test("one that let go of the lock before it was refused is in nobody's way, one that was killed with it is not either", () => {
+    const refused = { pid: 1, at: 4, what: "refused", code: "DB_LOCKED", message: "…" } as const;
+    const gone = [begun(1, 0), alone(1, 1), line(1, 2, "letGo"), begun(2, 2), alone(2, 3), { ...refused, at: 2000 }];
+    expect(judge(gone, limits)).toMatchObject({ launches: 2, alone: 2, refusals: { DB_LOCKED: 1 }, faults: [] });
+    const held = [begun(1, 0), alone(1, 1), begun(2, 2), alone(2, 3), killed(1, 4)];
+    expect(judge(held, limits).faults).toEqual(["2 worked alone while 1 did"]);
   });
 
   test("a launch that takes for ever, a refusal before its time, and a standstill are told", () => {

@@ -1,6 +1,15 @@
 /** Many processes that launch the same database at once and are killed at random, and what must hold afterwards. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { parse } from "smol-toml";
@@ -48,9 +57,17 @@ export const CROWDS: readonly Crowd[] = [
 
 const LOCK_TIMEOUT_S = 3;
 const RETENTION = 2;
-/** Kills come in this distance at most, at random; one in so many is of all at once, who then start again at once. */
-const LONGEST_PEACE_MS = 1500;
+/**
+ * A kill comes after so many bytes of the log at most, at random: as many for each launch on a slow machine as on a fast
+ * one. After so many milliseconds in any case.
+ */
+const LONGEST_PEACE_BYTES = 3000;
+const LONGEST_PEACE_MS = 5000;
+/** One kill in so many is of all at once, who then start again at once. */
 const MASSACRE = 20;
+/** A crowd on a slow machine goes on until so many of its launches for each member have opened, but not for ever. */
+const OPENED = 1;
+const LONGEST_MS = 40_000;
 /** Times the square of the members: so that there are moments in which nobody has the database. */
 const REST_MS = 12;
 
@@ -77,6 +94,7 @@ export async function gather(crowd: Crowd, folder: string, options: CrowdOptions
   writeFileSync(log, "");
   const order: MemberOrder = {
     holdfast: HOLDFAST,
+    sqlite: import.meta.resolve("better-sqlite3"),
     log,
     releases: crowd.releases.map((release): Release => ({ version: release.version, settings: settle(data, release) })),
     restMs: options.members ** 2 * REST_MS,
@@ -112,8 +130,8 @@ function limitsOf({ members }: CrowdOptions): Limits {
     refusals: ["DB_LOCKED", "DB_IN_USE"],
     lockTimeoutMs: LOCK_TIMEOUT_S * 1000,
     // The processors are shared by all of them, and so is the time that each waits.
-    launchMs: 10_000 + members * 1000,
-    silenceMs: 10_000 + members * 200,
+    launchMs: 30_000 + members * 1000,
+    silenceMs: 20_000 + members * 400,
   };
 }
 
@@ -173,10 +191,10 @@ async function riot(member: string, order: MemberOrder, { members, seconds, prel
     if (victim.exitCode === null && victim.signalCode === null) tellKilled(order.log, victim.pid);
     victim.kill("SIGKILL");
   };
-  const over = Date.now() + seconds * 1000;
+  const begun = Date.now();
   while (living.size < members) send();
-  while (Date.now() < over) {
-    await pause(Math.random() * LONGEST_PEACE_MS);
+  while (!isOver(Date.now() - begun, order.log, { members, seconds })) {
+    await peace(order.log);
     const all = [...living];
     const one = Math.floor(Math.random() * all.length);
     for (const victim of Math.random() * MASSACRE < 1 ? all : all.slice(one, one + 1)) kill(victim);
@@ -187,15 +205,31 @@ async function riot(member: string, order: MemberOrder, { members, seconds, prel
   await Promise.all(gone);
 }
 
+function isOver(ms: number, log: string, { members, seconds }: CrowdOptions): boolean {
+  if (ms < seconds * 1000) return false;
+  const opened = eventsIn(log).filter(({ what }) => what === "opened").length;
+  return opened >= members * OPENED || ms > LONGEST_MS + seconds * 1000;
+}
+
+async function peace(log: string): Promise<void> {
+  const size = () => statSync(log).size;
+  const until = size() + Math.random() * LONGEST_PEACE_BYTES;
+  const end = Date.now() + LONGEST_PEACE_MS;
+  while (size() < until && Date.now() < end) await pause(10);
+}
+
 function tellKilled(log: string, pid: number): void {
   appendFileSync(log, `${JSON.stringify({ what: "killed", pid, at: Date.now() } satisfies Event)}\n`);
 }
 
 function eventsIn(log: string): readonly Event[] {
-  return readFileSync(log, "utf8")
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as Event);
+  return (
+    readFileSync(log, "utf8")
+      .split("\n")
+      // The last one is empty, or still on its way.
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as Event)
+  );
 }
 
 async function judgeEnd(crowd: Crowd, data: string, scratch: string, titles: readonly string[]): Promise<string[]> {

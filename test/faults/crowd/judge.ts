@@ -4,7 +4,7 @@ import type { Line } from "./member.ts";
 /** A line of the log, or the harness's own: who is about to be killed. */
 export type Event = Line | { readonly what: "killed"; readonly pid: number; readonly at: number };
 
-/** A launch from its begin to its end, as places in the log. */
+/** A launch from its begin to its end, or to where it let go of the lock and begins anew, as places in the log. */
 interface Launch {
   readonly pid: number;
   readonly begun: number;
@@ -45,7 +45,7 @@ export function judge(events: readonly Event[], limits: Limits): Findings {
   for (const { begun, opened, end } of launches) {
     const ended = events[opened ?? end ?? -1];
     const start = events[begun];
-    if (!start || !ended || ended.what === "killed") continue;
+    if (!start || !ended || ended.what === "killed" || ended.what === "letGo") continue;
     const ms = ended.at - start.at;
     longestLaunchMs = Math.max(longestLaunchMs, ms);
     if (ms > limits.launchMs) faults.push(`a launch of ${start.pid} took ${ms} ms`);
@@ -57,7 +57,7 @@ export function judge(events: readonly Event[], limits: Limits): Findings {
   const longestSilenceMs = silenceIn(events);
   if (longestSilenceMs > limits.silenceMs) faults.push(`nobody got anywhere for ${longestSilenceMs} ms`);
   return {
-    launches: launches.length,
+    launches: events.filter(({ what }) => what === "begun").length,
     opened: launches.filter((each) => each.opened !== null).length,
     alone: launches.filter(({ signs }) => signs.length > 0).length,
     kills: events.filter(({ what }) => what === "killed").length,
@@ -73,28 +73,31 @@ function launchesIn(events: readonly Event[]): readonly Launch[] {
   const all: Launch[] = [];
   const current = new Map<number, Launch>();
   for (const [place, { what, pid }] of events.entries()) {
-    if (what === "begun") {
-      const launch: Launch = { pid, begun: place, signs: [], opened: null, end: null };
-      current.set(pid, launch);
-      all.push(launch);
-    }
+    if (what === "begun") current.set(pid, again({ pid, begun: place }, all));
     const launch = current.get(pid);
     if (!launch || launch.end !== null) continue;
     if (what === "alone") launch.signs.push(place);
     if (what === "opened") launch.opened = place;
+    if (what === "letGo" && launch.opened === null) {
+      launch.end = place;
+      current.set(pid, again(launch, all));
+    }
     if (what === "closing" || what === "killed" || what === "refused" || what === "failed") launch.end = place;
   }
   return all;
 }
 
-/**
- * Nobody else works alone between the first and the last sign of a launch that does, nor while it has the database
- * open. One that was refused or killed may have let go right after its last sign.
- */
+function again({ pid, begun }: Pick<Launch, "pid" | "begun">, all: Launch[]): Launch {
+  const launch: Launch = { pid, begun, signs: [], opened: null, end: null };
+  all.push(launch);
+  return launch;
+}
+
+/** From its first sign on nobody else works alone, until it lets go, closes or is killed; nor beside one that is open. */
 function overlaps(launches: readonly Launch[], end: number): readonly string[] {
   return launches.flatMap((launch) => {
     const from = launch.signs[0] ?? launch.opened ?? end;
-    const to = launch.opened === null ? (launch.signs.at(-1) ?? from) : (launch.end ?? end);
+    const to = launch.end ?? end;
     return launches
       .filter((other) => other !== launch && other.signs.some((sign) => sign > from && sign < to))
       .map(

@@ -5,6 +5,7 @@
  */
 import { openSync, writeSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
+import type Database from "better-sqlite3";
 import type * as Holdfast from "../../../src/index.ts";
 
 /** A release of the application, with its settings. */
@@ -15,6 +16,7 @@ export interface Release {
 
 export interface MemberOrder {
   readonly holdfast: string;
+  readonly sqlite: string;
   readonly log: string;
   /** One of them is drawn for each launch. */
   readonly releases: readonly Release[];
@@ -22,13 +24,16 @@ export interface MemberOrder {
   readonly restMs: number;
 }
 
-/** What happens to a member; `alone` is told from within the launch, which has the lock alone then. */
+/**
+ * What happens to a member. `alone` is told while it has the launch lock for itself, and `letGo` right before it lets
+ * go of it.
+ */
 export type Happening =
   | { readonly what: "begun"; readonly version: string }
   | { readonly what: "alone"; readonly doing: string }
   | { readonly what: "opened"; readonly blockedMs: number }
   | { readonly what: "committed"; readonly title: string }
-  | { readonly what: "closing" | "closed" | "busy" }
+  | { readonly what: "letGo" | "closing" | "closed" | "busy" }
   | { readonly what: "backup"; readonly result: string; readonly code: string | null }
   | { readonly what: "refused"; readonly code: string; readonly message: string }
   | { readonly what: "failed"; readonly message: string };
@@ -41,11 +46,13 @@ const LONGEST_STAY_MS = 60;
 
 const order: MemberOrder = JSON.parse(process.argv[2] ?? "{}");
 const { guard, HoldfastError }: typeof Holdfast = await import(order.holdfast);
+const { default: Sqlite }: { default: typeof Database } = await import(order.sqlite);
 const log = openSync(order.log, "a");
 const tell = (happening: Happening) =>
   void writeSync(log, `${JSON.stringify({ ...happening, pid: process.pid, at: Date.now() } satisfies Line)}\n`);
 const lot = (below: number) => Math.floor(Math.random() * below);
 
+tellOfLock();
 // The migrations are modules, and tell of their begin and their end.
 (globalThis as { tellAlone?: (doing: string) => void }).tellAlone = (doing) => tell({ what: "alone", doing });
 for (let n = 1; ; n++) {
@@ -98,4 +105,25 @@ async function write(library: Holdfast.Guarded, name: string): Promise<void> {
 /** What Holdfast does beside a running application needs no launch lock. */
 function isBehind(message: string): boolean {
   return message.includes("behind the application") || message.startsWith("backing up ");
+}
+
+/** Seen at SQLite's own door, whatever Holdfast says of it. */
+function tellOfLock(): void {
+  const { exec, close } = Sqlite.prototype;
+  const held = new WeakSet<object>();
+  const isLaunchLock = ({ name }: { name: string }) => name.endsWith("/.library-lock.sqlite");
+  const letGo = (db: object) => held.delete(db) && tell({ what: "letGo" });
+  Sqlite.prototype.exec = function (sql) {
+    if (isLaunchLock(this) && sql === "ROLLBACK") letGo(this);
+    const result = exec.call(this, sql);
+    if (isLaunchLock(this) && sql === "BEGIN EXCLUSIVE") {
+      held.add(this);
+      tell({ what: "alone", doing: "lock" });
+    }
+    return result;
+  };
+  Sqlite.prototype.close = function () {
+    letGo(this);
+    return close.call(this);
+  };
 }

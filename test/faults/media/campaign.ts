@@ -24,6 +24,7 @@ export interface MediaOptions {
   readonly seed: number;
   readonly jobs: number;
   readonly tell: (line: string) => void;
+  readonly onProgress?: (tried: number) => void;
 }
 
 export interface MediaTally {
@@ -38,7 +39,7 @@ const LONGEST_MS = 700;
 type Task = (disk: SmallDisk) => Promise<Judgement>;
 
 export async function runMedia(options: MediaOptions): Promise<MediaTally> {
-  const { flows, folder, only, kinds, limit, seed, jobs, tell } = options;
+  const { flows, folder, only, kinds, limit, seed, jobs, tell, onProgress } = options;
   const rows = new Map<string, Record<string, number>>();
   let tried = 0;
   let losses = 0;
@@ -78,6 +79,7 @@ export async function runMedia(options: MediaOptions): Promise<MediaTally> {
     await onDisks(kind, folder, jobs, tasks, async ({ column, task }, disk) => {
       const found = await task(disk);
       count(found.flow, column, found.ends, found.faults.length);
+      if (tried % 50 === 0) onProgress?.(tried);
       if (found.faults.length > 0) describe(found, kind).forEach(tell);
     });
   }

@@ -33,7 +33,12 @@ const tally = await runMedia({
   seed: Number(values.seed),
   jobs: Number(values.jobs),
   tell: (line) => console.log(line),
+  onProgress: (tried) => console.log(`${tried} trials, after ${seconds()} s`),
 });
 console.table(tally.rows);
-console.log(`${tally.tried} trials, ${tally.losses} losses, in ${Math.round((performance.now() - begun) / 1000)} s`);
+console.log(`${tally.tried} trials, ${tally.losses} losses, in ${seconds()} s`);
 process.exitCode = tally.losses > 0 ? 1 : 0;
+
+function seconds(): number {
+  return Math.round((performance.now() - begun) / 1000);
+}
