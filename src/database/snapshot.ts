@@ -45,7 +45,9 @@ export async function copySnapshot(engine: Engine, from: string, to: string, opt
   createPrivateFile(to);
   // A journal that was left behind is rolled back first, which a connection that only reads may not do.
   const unfinished = options.exclusive && livingSidecars(observeFiles(from)).includes("-journal");
-  const db = engine.openUntrusted(from, unfinished ? "readwrite" : "readonly", { timeout: options.patience ?? BUSY_MS });
+  const db = engine.openUntrusted(from, unfinished ? "readwrite" : "readonly", {
+    timeout: options.patience ?? BUSY_MS,
+  });
   try {
     await passTick(from);
     const before = observeFiles(from);
