@@ -38,7 +38,7 @@ import { findMark } from "./own-digest.ts";
 import { applyRetention } from "./retention.ts";
 import { freeName, setBackupAside, trimQuarantine } from "./set-aside.ts";
 import { surveyBackups } from "./survey.ts";
-import { type Verification, verifyBackup } from "./verify.ts";
+import { type Verification, verifyApart } from "./verify.ts";
 
 const { lstatSync, statSync } = fs;
 
@@ -211,7 +211,7 @@ export async function keepIndex(tools: Tools, order: BackupOrder): Promise<Upkee
 /** A full disk is no reason to give the upkeep up, for that makes room. */
 async function verifyIfPossible(tools: Tools, places: Places, entry: IndexEntry): Promise<Verification> {
   try {
-    return await verifyBackup(tools, places, entry);
+    return await verifyApart(tools, { places, entry, app: null });
   } catch (error) {
     return { ok: false, kind: "unreadable", reason: messageOf(error) };
   }

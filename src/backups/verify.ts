@@ -7,6 +7,8 @@ import { sha256Of } from "../database/read-raw.ts";
 import { clipped, messageOf, toHoldfastError } from "../errors.ts";
 import { type Places, temporaryIn } from "../places.ts";
 import { fs } from "../platform/builtins.ts";
+import { wasCutOff, whyCutOff } from "../platform/child.ts";
+import type { WorkLimit } from "../platform/work-limit.ts";
 import { usability } from "./choose.ts";
 import { type IndexEntry, isPlainName } from "./index-file.ts";
 import { holdsOwnDigest } from "./own-digest.ts";
@@ -22,7 +24,7 @@ export type Verification =
   | { readonly ok: false; readonly kind: "damaged" | "unfit" | "unreadable"; readonly reason: string };
 
 /** @throws DISK_FULL where a look needs room, which says nothing of the backup */
-export async function verifyBackup(
+async function verifyBackup(
   tools: Tools,
   places: Places,
   entry: Pick<IndexEntry, "file" | "sha256" | "databaseId">,
@@ -60,6 +62,16 @@ function whyUnverified(error: unknown, file: string): Verification {
   const known = toHoldfastError(error, `verifying ${file}`);
   if (known?.code === "DISK_FULL") throw known;
   return { ok: false, kind: known ? "unreadable" : "damaged", reason: messageOf(error) };
+}
+
+/** The same for a backup that nobody has verified yet: what it was made to do must not keep others from being taken. */
+export async function verifyApart({ crew }: Tools, order: VerifyOrder, limit?: WorkLimit): Promise<Verification> {
+  try {
+    return await crew.runApart("verify", order, limit ? { limit } : {});
+  } catch (error) {
+    if (!wasCutOff(error)) throw error;
+    return { ok: false, kind: "damaged", reason: whyCutOff(error) };
+  }
 }
 
 export interface VerifyOrder {

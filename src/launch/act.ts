@@ -8,7 +8,7 @@ import { lookAtSealed } from "../database/sealed-look.ts";
 import { finishSwap } from "../database/swap.ts";
 import { quarantineName, temporaryIn } from "../places.ts";
 import { makePrivate, removeDurably, replaceFile, secondName, syncFolder } from "../platform/atomic-file.ts";
-import { wasCutOff } from "../platform/child.ts";
+import { wasCutOff, whyCutOff } from "../platform/child.ts";
 import { type Context, copier, reporter, runJob, stopIfAborted } from "./context.ts";
 import type { Action, Doing } from "./decide.ts";
 import { type Facts, withVerification } from "./facts.ts";
@@ -139,7 +139,6 @@ async function verifyWithin(context: Context, order: VerifyOrder): Promise<Verif
     return await runJob(context, "verify", order);
   } catch (error) {
     if (!wasCutOff(error)) throw error;
-    const { limit } = error.details;
-    return { ok: false, kind: "damaged", reason: `its check was cut off, for it took far too much ${limit}` };
+    return { ok: false, kind: "damaged", reason: whyCutOff(error) };
   }
 }

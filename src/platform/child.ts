@@ -173,6 +173,11 @@ export function wasCutOff(error: unknown): error is HoldfastError {
   return error instanceof HoldfastError && error.details.limit !== undefined;
 }
 
+/** Why a backup is none to rely on whose check was cut off. */
+export function whyCutOff(error: HoldfastError): string {
+  return `its check was cut off, for it took far too much ${error.details.limit}`;
+}
+
 export function tell(error: unknown): Told {
   return {
     ...(error instanceof HoldfastError ? { refusal: error.toJSON() } : {}),

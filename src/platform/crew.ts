@@ -4,7 +4,7 @@
  */
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
-import { type Order, type Reply, retell } from "./child.ts";
+import { Child, type Order, type Reply, type RunOptions, retell } from "./child.ts";
 
 interface Task {
   readonly job: string;
@@ -38,6 +38,16 @@ export class Crew {
       this.#tasks.push({ job, input, resolve: (result) => resolve(result as Result), reject });
       this.#next();
     });
+  }
+
+  /** A job of the child in a process of its own: it can be cut off without this one. */
+  async runApart<Result>(job: string, input: unknown, options: RunOptions = {}): Promise<Result> {
+    const child = new Child(this.#worker, this.#args);
+    try {
+      return await child.run<Result>(job, input, options);
+    } finally {
+      await child.stop();
+    }
   }
 
   /** Ends the threads; what they have at hand fails. */

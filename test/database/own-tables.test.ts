@@ -89,7 +89,13 @@ test("so it is after VACUUM, and after tables of the application were added, ren
 
 test("so it is where a bit of their definition has changed without a meaning", () => {
   const flip = `PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'TEXT NOT', 'TExT NOT')`;
-  expect(look(database(flip)).self).toEqual({ stamp: STAMP_NOW, ledger: [STEP], backup: BACKUP_ROW, ownDigest: null, tables: ["book"] });
+  expect(look(database(flip)).self).toEqual({
+    stamp: STAMP_NOW,
+    ledger: [STEP],
+    backup: BACKUP_ROW,
+    ownDigest: null,
+    tables: ["book"],
+  });
 });
 
 test("a table that a later version of Holdfast adds is let be", () => {
