@@ -134,21 +134,25 @@ function foreignKeyWarnings(db: Connection): string[] {
 
 /** What an error says of the file while it is opened, described or checked. */
 function judge(error: unknown, subject: Subject): Verdict {
-  const { header, custom, sqlite, path } = subject;
+  const { custom, path } = subject;
   if (isCorruption(error)) {
     if (custom && hasCode(error) && error.code === "SQLITE_NOTADB") {
       return { kind: "impossible", reason: "the application's opener cannot read it: a wrong key, or another format" };
     }
-    const newer = header.writtenBy > versionNumber(sqlite);
-    if (newer && /malformed database schema|not a database/.test(messageOf(error))) {
-      const writer = versionText(header.writtenBy);
-      return { kind: "impossible", reason: `SQLite ${writer} wrote it and this is ${sqlite}: ${messageOf(error)}` };
-    }
-    return { kind: "corrupt", problems: [clipped(messageOf(error))] };
+    const formal = /malformed database schema|not a database/.test(messageOf(error));
+    return formal ? judgeFormat(messageOf(error), subject) : { kind: "corrupt", problems: [clipped(messageOf(error))] };
   }
+  if (messageOf(error) === "unsupported file format") return judgeFormat(messageOf(error), subject);
   const known = toHoldfastError(error, `checking ${path}`);
   if (known) throw known;
   return { kind: "impossible", reason: clipped(messageOf(error)) };
+}
+
+/** What this SQLite does not know is a newer one's, where a newer one wrote the file; else it is damage. */
+function judgeFormat(problem: string, { header, sqlite }: Subject): Verdict {
+  if (header.writtenBy <= versionNumber(sqlite)) return { kind: "corrupt", problems: [problem] };
+  const writer = versionText(header.writtenBy);
+  return { kind: "impossible", reason: `SQLite ${writer} wrote it and this is ${sqlite}: ${problem}` };
 }
 
 /** 3054001 for 3.54.1, as header bytes 96–99 hold it. */
@@ -188,6 +192,10 @@ export function inspect(engine: Engine, path: string, options: InspectOptions): 
     return { verdict: { kind: "corrupt", problems: ["file is not a database"] }, self: null, journalMode };
   }
   const subject: Subject = { path, header, custom: engine.custom, sqlite: engine.sqliteVersion };
+  if (!engine.custom && header.writeVersion > 2) {
+    const reason = `its format for writing is ${header.writeVersion}, and SQLite ${engine.sqliteVersion} can only read it`;
+    return { verdict: { kind: "impossible", reason }, self: null, journalMode };
+  }
   let self: SelfDescription | null = null;
   const look = (db: Connection): Verdict => {
     self = describe(db, path);

@@ -13,6 +13,8 @@ const CHUNK = 1 << 20;
 export interface Header {
   readonly isSqlite: boolean;
   readonly journalMode: "wal" | "delete";
+  /** 1 or 2 so far; of a file with a higher one, an SQLite that does not know it only reads. */
+  readonly writeVersion: number;
   /** In bytes. */
   readonly pageSize: number;
   /** How many pages the database has. */
@@ -26,13 +28,17 @@ export interface Header {
 /** https://sqlite.org/fileformat2.html#the_database_header */
 function readHeader(bytes: Buffer, fileSize: number): Header {
   const isSqlite = bytes.length >= 100 && bytes.toString("latin1", 0, 16) === "SQLite format 3\0";
-  if (!isSqlite) return { isSqlite, journalMode: "delete", pageSize: 0, pages: 0, changeCounter: 0, writtenBy: 0 };
+  if (!isSqlite) {
+    const unknown = { pageSize: 0, pages: 0, changeCounter: 0, writtenBy: 0, writeVersion: 0 };
+    return { isSqlite, journalMode: "delete", ...unknown };
+  }
   const pageSize = bytes.readUInt16BE(16) === 1 ? 65536 : bytes.readUInt16BE(16);
   const changeCounter = bytes.readUInt32BE(24);
   const countHolds = changeCounter === bytes.readUInt32BE(92) && bytes.readUInt32BE(28) > 0;
   return {
     isSqlite,
     journalMode: bytes[18] === 2 ? "wal" : "delete",
+    writeVersion: bytes[18] ?? 0,
     pageSize,
     pages: countHolds ? bytes.readUInt32BE(28) : Math.floor(fileSize / Math.max(1, pageSize)),
     changeCounter,

@@ -354,6 +354,24 @@ describe("what breaks the application's own rules is a warning", () => {
   });
 });
 
+describe("a format that this SQLite does not know", () => {
+  const formats: readonly [string, (path: string) => string][] = [
+    ["for reading", (path) => patch(path, 19, Buffer.from([3]))],
+    ["of the schema", (path) => patch(path, 44, Buffer.from([0, 0, 0, 5]))],
+  ];
+
+  test.each(formats)("%s is damage", (_, damage) => {
+    expect(full(damage(library())).verdict.kind).toBe("corrupt");
+  });
+
+  test.each(formats)("%s is none where a newer SQLite wrote the file", (_, damage) => {
+    expect(full(writtenBy(damage(library()), 3_999_000)).verdict).toEqual({
+      kind: "impossible",
+      reason: expect.stringContaining("SQLite 3.999.0 wrote it"),
+    });
+  });
+});
+
 describe("what this process cannot judge is never corruption", () => {
   const slugged = (sql: string) => {
     const path = library();
@@ -366,6 +384,13 @@ describe("what this process cannot judge is never corruption", () => {
     const { verdict } = full(path, by);
     expect(verdict).toEqual({ kind: "impossible", reason: expect.stringMatching(reason) });
   };
+
+  test("a format in which it could not write", () => {
+    expectImpossible(
+      patch(library(), 18, Buffer.from([3])),
+      /^its format for writing is 3, and SQLite .* can only read it$/,
+    );
+  });
 
   test("an unknown collation on an index", () => {
     expectImpossible(
@@ -434,7 +459,7 @@ describe("what this process cannot judge is never corruption", () => {
   });
 
   test("a file format that a newer SQLite wrote", () => {
-    const path = patch(library(), 18, Buffer.from([3, 3]));
+    const path = patch(library(), 19, Buffer.from([3]));
     expectImpossible(writtenBy(path, 9_012_003), /^SQLite 9\.12\.3 wrote it .*: file is not a database$/);
   });
 
