@@ -83,6 +83,9 @@ async function examineApart(
 
 async function examineWhole(tools: Tools, order: ExamineOrder, onProgress: OnProgress): Promise<Inspection> {
   const mayBeWritten = order.beside && presentSidecars(observeFiles(order.path)).length > 0;
+  // The head of a file that was torn in the middle of a transaction stands in its journal.
+  const torn = livingSidecars(observeFiles(order.path)).includes("-journal") && !headerOf(order.path).isSqlite;
+  if (torn && !mayBeWritten && !tools.engine.custom) return await examineRolledBack(tools, order, onProgress);
   try {
     return await look(tools, order.path, order, onProgress);
   } catch (error) {

@@ -345,6 +345,17 @@ describe("a corrupt database", () => {
   });
 });
 
+test("a head that was torn in the middle of a transaction is rolled back like all else, and nothing is restored", async () => {
+  const app = new Workspace().release(1);
+  await app.launch("1.0.0", ["Emma"]);
+  query(app.path, (db) => db.pragma("journal_mode = DELETE"));
+  hotJournalOf(app.path);
+  overwrite(app.path, 0, Buffer.alloc(512));
+  const report = await app.launch("1.0.0");
+  expect(report.actions.map(({ action }) => action)).not.toContain("restore");
+  expect(app.titles()).toEqual(["Emma"]);
+});
+
 /** Leaves `file` in the middle of a transaction that was cut off, with its hot journal. */
 function hotJournalOf(file: string): number {
   const db = new Database(file);
