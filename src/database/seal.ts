@@ -62,6 +62,12 @@ export type Trust =
   | { readonly kind: "interrupted"; readonly checkedAt: string | null }
   | { readonly kind: "unknown" | "suspect"; readonly why: string };
 
+/** Whose the file is, as it was recorded the last time; null where that was of another file. */
+export function recordedId(places: Places): string | null {
+  const record = readSeal(places) ?? readOpened(places);
+  return record && record.file.ino === proofOf(places.database)?.ino ? record.databaseId : null;
+}
+
 export function trustOf(places: Places): Trust {
   const opened = readOpened(places);
   if (opened?.suspect) return { kind: "suspect", why: opened.suspect };

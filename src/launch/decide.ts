@@ -163,6 +163,12 @@ function integrity(facts: Facts, rules: Rules): Rule {
   }
   if (!whole) return { do: "examine", scope: "whole", ...checkBefore(facts, rules) };
   if (whole.verdict.kind === "impossible") return impossible(facts, whole.verdict.reason);
+  const { trust, checked } = facts;
+  const unchecked = whole.verdict.kind === "sound" && trust.kind === "interrupted" && !checked;
+  if (unchecked && lock === "exclusive" && isStampAnother(facts)) {
+    const reason = "every page is read before the database opens: its stamp is not the one that was recorded";
+    return { do: "examine", scope: "whole", check: "full", reason };
+  }
 
   let problem = whole.verdict.kind === "corrupt" ? clipped(whole.verdict.problems[0] ?? "") : undefined;
   if (sidecars.length > 0 && lock !== "shared") {
@@ -197,6 +203,11 @@ function integrity(facts: Facts, rules: Rules): Rule {
     });
   }
   return restore(facts, candidates(facts), "corruption", what);
+}
+
+/** A stamp, once written, never goes away. */
+function isStampAnother(facts: Facts): boolean {
+  return facts.recordedId !== null && stampOf(facts)?.databaseId !== facts.recordedId;
 }
 
 /** SQLite reads as much of a damaged log as it can, and writes over the rest. */

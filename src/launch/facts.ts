@@ -35,6 +35,8 @@ export interface Facts {
   readonly backupsFolder: string;
   /** What is recorded of the last time. */
   readonly trust: Trust;
+  /** The id that the file had then. */
+  readonly recordedId: string | null;
   /** Whether this launch has found all pages sound. */
   readonly checked: boolean;
   /** When they were last found sound, as far as is known; ISO 8601. */
@@ -68,9 +70,13 @@ export function relationOf(facts: Facts): LayoutRelation {
   return relate(facts.layout, facts.app.layout);
 }
 
-/** The database's id as far as it can be read; a main file that is whole without its sidecars counts. */
+/**
+ * The database's id as far as it can be read; a main file that is whole without its sidecars counts. What a corrupt one
+ * says of itself is believed less than what was recorded of it.
+ */
 export function databaseIdOf(facts: Facts): string | null {
-  return stampOf(facts)?.databaseId ?? facts.alone?.self?.stamp?.databaseId ?? null;
+  const read = stampOf(facts)?.databaseId ?? facts.alone?.self?.stamp?.databaseId ?? null;
+  return facts.whole?.verdict.kind === "corrupt" ? (facts.recordedId ?? read) : read;
 }
 
 export function withVerification(facts: Facts, file: string, verification: Verification): Facts {

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { EMPTY_SURVEY, othersAlive, surveyListed } from "../backups/survey.ts";
 import { observeFiles } from "../database/files.ts";
 import { layoutOf } from "../database/migrations.ts";
-import { type Trust, trustOf } from "../database/seal.ts";
+import { recordedId, type Trust, trustOf } from "../database/seal.ts";
 import { unfinishedSwap } from "../database/swap.ts";
 import { HoldfastError, named } from "../errors.ts";
 import { fs } from "../platform/builtins.ts";
@@ -35,6 +35,7 @@ export async function observe(context: Context, waited: boolean): Promise<Facts>
     intent,
     files,
     trust,
+    recordedId: recordedId(places),
     checked: false,
     lastCheck: "checkedAt" in trust ? trust.checkedAt : null,
     backupsFolder: places.backups,

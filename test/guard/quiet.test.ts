@@ -335,6 +335,20 @@ describe("an application that was killed", () => {
     expect(names(await app.launch("1.0.0"))).not.toContain("quarantine");
   });
 
+  test("and its stamp was damaged: it gets no other, and the backups are still its own", async () => {
+    const app = await killed();
+    const page = query(app.path, (db) =>
+      db.prepare("SELECT rootpage FROM sqlite_schema WHERE name = '_holdfast_stamp'").pluck().get(),
+    ) as number;
+    const bytes = readFileSync(app.path);
+    // How many rows the page has.
+    bytes.writeUInt16BE(0, (page - 1) * 4096 + 3);
+    writeFileSync(app.path, bytes);
+    const report = await app.launch("1.0.0");
+    expect(names(report)).toEqual(["check", "restore", "quarantine", "back-up"]);
+    expect(app.titles()).toEqual(["Emma"]);
+  });
+
   test("before the machine was started anew: every page is read before the database opens", async () => {
     const app = await killed();
     rewriteRecord(opened(app), (text) => text.replace(/^boot = .*$/m, 'boot = "id:an-earlier-boot"'));

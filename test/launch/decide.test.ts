@@ -17,6 +17,7 @@ import {
   backupRow,
   corrupt,
   DATABASE,
+  DATABASE_ID,
   examined,
   facts,
   files,
@@ -265,6 +266,21 @@ describe("what is recorded of the last time says whether every page is read befo
       when: "unknown: full, and why",
       facts: facts(UNEXAMINED, unknown),
       decision: examine("full", /^every page is read before the database opens: there is no record of a clean close$/),
+    },
+    {
+      when: "cut off, and its stamp is not the one that was recorded: full after all",
+      facts: facts(interrupted, { recordedId: "another-id" }),
+      decision: examine("full", /its stamp is not the one that was recorded/),
+    },
+    {
+      when: "cut off, and its stamp is gone: full after all",
+      facts: facts(interrupted, { recordedId: DATABASE_ID }, examined({ version: null })),
+      decision: examine("full", /its stamp is not the one that was recorded/),
+    },
+    {
+      when: "cut off, with another stamp, and sound: goes on",
+      facts: facts(interrupted, { recordedId: "another-id", checked: true }),
+      decision: { do: "open" },
     },
     {
       when: 'sealed, and db-integrity-check is "full": full',
@@ -696,6 +712,11 @@ describe("the database is corrupt", () => {
           /^the database is corrupt \(Tree 3 page 7: btreeInitPage\(\) returns error code 11\)/,
         ),
       },
+    },
+    {
+      when: "what it says of itself is damaged too: the backups are those of the database that was recorded",
+      facts: facts(BACKUPS, examined({ id: "library-ie" }, DAMAGE), { recordedId: DATABASE_ID }),
+      decision: verify(NEWER.file),
     },
     {
       when: "the newest is sound: restored",

@@ -137,6 +137,7 @@ export function facts(...parts: readonly Partial<Facts>[]): Facts {
     intent: null,
     files: files(),
     trust: { kind: "unknown", why: "there is no record of a clean close" },
+    recordedId: null,
     checked: true,
     logKept: false,
     lastCheck: null,
