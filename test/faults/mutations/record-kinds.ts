@@ -158,6 +158,6 @@ export const RECORD_KINDS: readonly Kind[] = [
   ...family("missing", "record", { ...INDEX, ...CHECKSUM }),
   ...(["swap", "late-swap"] as const).flatMap((on) => family(on, "swap", SWAP, { refusals: ["SWAP_INTERRUPTED"] })),
   ...family("sealed", "settings", onText("settings", settings, newValue(settings)), {
-    refusals: ["SETTINGS_INVALID", "IO_FAILED", "NOT_FOUND"],
+    refusals: ["SETTINGS_INVALID", "IO_FAILED", "NOT_FOUND", "MIGRATION_DRIFT"],
   }),
 ];
