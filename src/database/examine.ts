@@ -14,7 +14,7 @@ import { checkFully, type Tools } from "./check.ts";
 import { type DatabaseFiles, livingSidecars, observeFiles, presentSidecars } from "./files.ts";
 import { type Inspection, type InspectOptions, inspect } from "./integrity.ts";
 import { unreadCommits } from "./log-damage.ts";
-import { misfitOfJournal, misfitOfLog } from "./log-fit.ts";
+import { misfitOfJournal, misfitOfLength, misfitOfLog } from "./log-fit.ts";
 import { discard } from "./look.ts";
 import type { Engine } from "./open.ts";
 import { headerOf } from "./read-raw.ts";
@@ -130,6 +130,11 @@ async function look(
 /** The database as it will be once SQLite has rolled its journal back: tried on a copy. */
 async function examineRolledBack(tools: Tools, order: ExamineOrder, onProgress: OnProgress): Promise<Inspection> {
   const { path, scratch, check } = order;
+  const tooLong = misfitOfLength(statSync(path).size, `${path}-journal`);
+  if (tooLong !== null) {
+    const problems = [`${path}-journal is not its own, or damaged: ${tooLong}`];
+    return { verdict: { kind: "corrupt", problems }, self: null, journalMode: "delete" };
+  }
   const copy = `${scratch}-copy`;
   try {
     named(`copying ${path} to look at it`, () => {

@@ -9,7 +9,7 @@ import { named } from "../errors.ts";
 import { fs } from "../platform/builtins.ts";
 import type { Header } from "./read-raw.ts";
 
-const { closeSync, openSync, readSync } = fs;
+const { closeSync, fstatSync, openSync, readSync } = fs;
 
 const WAL_HEADER = 32;
 const FRAME_HEADER = 24;
@@ -77,6 +77,36 @@ function laterPageOne(
     if (frame.length < FRAME_HEADER || !frame.subarray(8, 16).equals(salts)) return false;
     if (frame.readUInt32BE(0) === 1) return true;
   }
+}
+
+/** https://sqlite.org/fileformat2.html#the_rollback_journal */
+const JOURNAL_MAGIC = "d9d505f920a163d7";
+const JOURNAL_HEADER = 28;
+/** The number and the checksum of each page. */
+const RECORD_EXTRA = 8;
+
+/**
+ * SQLite makes the file as long as the journal says that it was, however long. What a transaction cut off stands in
+ * the journal, so that it cannot have been longer than both together.
+ *
+ * @param size of the main file, in bytes
+ */
+export function misfitOfLength(size: number, journal: string): string | null {
+  return named(`reading ${journal}`, () => {
+    const fd = openSync(journal, "r");
+    try {
+      const head = Buffer.alloc(JOURNAL_HEADER);
+      if (readSync(fd, head, 0, JOURNAL_HEADER, 0) < JOURNAL_HEADER) return null;
+      const pageSize = head.readUInt32BE(24);
+      if (head.toString("hex", 0, 8) !== JOURNAL_MAGIC || pageSize === 0) return null;
+      const pages = head.readUInt32BE(16);
+      const most = Math.ceil(size / pageSize) + Math.ceil(fstatSync(fd).size / (pageSize + RECORD_EXTRA));
+      if (pages <= most) return null;
+      return `it goes back to a database of ${pages} pages, and this one can have had ${most} at most`;
+    } finally {
+      closeSync(fd);
+    }
+  });
 }
 
 /**

@@ -345,6 +345,20 @@ describe("a corrupt database", () => {
   });
 });
 
+test("a journal that goes back to a length that the database cannot have had is set aside, and the file stays as short", async () => {
+  const app = new Workspace().release(1);
+  await app.launch("1.0.0", ["Emma"]);
+  await app.launch("1.0.0");
+  query(app.path, (db) => db.pragma("journal_mode = DELETE"));
+  hotJournalOf(app.path);
+  overwrite(`${app.path}-journal`, 16, Buffer.from([0x10]));
+  const report = await app.launch("1.0.0");
+  expect(report.actions.map(({ action }) => action)).toContain("quarantine");
+  expect(app.titles()).toEqual(["Emma"]);
+  expect(statSync(app.path).size).toBeLessThan(1 << 21);
+  expect(app.kept().join()).toContain("-corrupt.sqlite-journal");
+});
+
 test("a head that was torn in the middle of a transaction is rolled back like all else, and nothing is restored", async () => {
   const app = new Workspace().release(1);
   await app.launch("1.0.0", ["Emma"]);
