@@ -2,7 +2,7 @@
  * What a database holds, read with SQLite alone. It is copied before it is opened, for a look must not mend what it
  * is to judge.
  */
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 
@@ -15,6 +15,9 @@ export interface Content {
   readonly rows: ReadonlySet<string>;
 }
 
+/** A hundred times as large as any database here: one that is larger was blown up, and not by what is in it. */
+export const SIZE_LIMIT = 1 << 26;
+
 const WITH_SIDECARS = ["", "-wal", "-journal"] as const;
 
 /** @param scratch a folder for copies */
@@ -23,6 +26,8 @@ export function contentOf(file: string, scratch: string, how: { alone?: boolean 
   const folder = mkdtempSync(join(scratch, "look-"));
   try {
     const copy = join(folder, "copy.sqlite");
+    const { size } = statSync(file);
+    if (size > SIZE_LIMIT) return { damage: [`it has ${size} bytes`], unjudged: null, rows: new Set() };
     for (const ending of how.alone ? [""] : WITH_SIDECARS)
       if (existsSync(file + ending)) copyFileSync(file + ending, copy + ending);
     return readContent(copy);

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { type Content, contentOf } from "./content.ts";
+import { type Content, contentOf, SIZE_LIMIT } from "./content.ts";
 
 const CONTENT_SIDECARS = ["-wal", "-journal"] as const;
 
@@ -33,14 +33,15 @@ export function hashesIn(folder: string): ReadonlyMap<string, string> {
     if (!existsSync(at)) continue;
     for (const name of readdirSync(at))
       if (!name.includes("lock.sqlite") && statSync(join(at, name)).isFile())
-        found.set(
-          join(sub, name),
-          createHash("sha256")
-            .update(readFileSync(join(at, name)))
-            .digest("hex"),
-        );
+        found.set(join(sub, name), hashOf(join(at, name)));
   }
   return found;
+}
+
+/** A file that has grown beyond measure is not read. */
+function hashOf(file: string): string {
+  const { size } = statSync(file);
+  return size > SIZE_LIMIT ? `${size} bytes` : createHash("sha256").update(readFileSync(file)).digest("hex");
 }
 
 /** What holds content of the database: the main file, its log and its journal. */
