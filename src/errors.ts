@@ -102,6 +102,16 @@ export function toHoldfastError(error: unknown, doing: string): HoldfastError | 
   );
 }
 
+/**
+ * The same for what an application's own statement threw, or what that was caused by: only a full disk and an I/O error
+ * are no fault of the statement's.
+ */
+export function failureOfMedium(error: unknown, doing: string): HoldfastError | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if (hasCode(error) && /^SQLITE_(FULL|IOERR)/.test(error.code)) return toHoldfastError(error, doing);
+  return failureOfMedium(error.cause, doing);
+}
+
 const SYSTEM_ERRORS: readonly { pattern: RegExp; code: ErrorCode; what: string; hint: string }[] = [
   {
     pattern: /^(SQLITE_(BUSY|LOCKED)\w*|SQLITE_PROTOCOL)$/,

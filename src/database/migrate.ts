@@ -2,7 +2,7 @@
  * Running pending migrations through umzug, with the ledger as its storage. umzug is loaded here and only when
  * something is pending: loading it costs more than a whole launch without it.
  */
-import { HoldfastError, isCorruption, messageOf, toHoldfastError } from "../errors.ts";
+import { failureOfMedium, HoldfastError, isCorruption, messageOf, toHoldfastError } from "../errors.ts";
 import { fingerprint, type Layout } from "./layout.ts";
 import type { Migration } from "./migrations.ts";
 import type { Connection } from "./open.ts";
@@ -229,11 +229,14 @@ function failure(order: MigrateOrder, name: string, cause: unknown): HoldfastErr
   const others = all.filter((each) => each !== name);
   const rest =
     others.length > 0 ? `${others.join(", ")} ${others.length === 1 ? "is" : "are"} not applied either, and ` : "";
+  const system = failureOfMedium(cause, `running the migration ${name}`);
   return new HoldfastError(
     {
-      code: "MIGRATION_FAILED",
-      message: `The migration ${name} failed: ${messageOf(cause)}. Nothing of it stays; ${rest}the database is as it was.`,
-      hint: "The version of the application that was used before still opens this database. Its makers have to mend the migration.",
+      code: system?.code ?? "MIGRATION_FAILED",
+      message: `${system?.message ?? `The migration ${name} failed: ${messageOf(cause)}`}. Nothing of it stays; ${rest}the database is as it was.`,
+      hint:
+        system?.hint ??
+        "The version of the application that was used before still opens this database. Its makers have to mend the migration.",
       details: { migration: name, error: messageOf(cause), notApplied: all, appVersion: order.appVersion },
     },
     { cause },

@@ -10,7 +10,7 @@ import { layoutOf } from "../database/migrations.ts";
 import type { Connection } from "../database/open.ts";
 import { describe, removeBackupRow, type SelfDescription, writeStamp } from "../database/stamp.ts";
 import { settle, swap, unfinishedSwap } from "../database/swap.ts";
-import { HoldfastError, messageOf, toHoldfastError } from "../errors.ts";
+import { failureOfMedium, HoldfastError, messageOf, toHoldfastError } from "../errors.ts";
 import { temporaryIn } from "../places.ts";
 import { createPrivateFile, replaceFile, sameIdentity, syncFile } from "../platform/atomic-file.ts";
 import { type Context, copier, reporter, runJob, stopIfAborted } from "./context.ts";
@@ -257,6 +257,8 @@ async function runOwnMigrator(
   try {
     await own.migrate(db);
   } catch (error) {
+    const system = failureOfMedium(error, "running the application's migrate()");
+    if (system) throw system;
     throw new HoldfastError(
       {
         code: "MIGRATION_FAILED",

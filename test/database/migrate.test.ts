@@ -320,6 +320,20 @@ test("a migration that cannot be loaded rolls everything back", async () => {
   expect(contents(db)).toEqual(before);
 });
 
+test("a disk that fills up is no fault of the migration", async () => {
+  const db = database(LIBRARY);
+  const before = contents(db);
+  // Room for the ledger, and no more.
+  db.pragma(`max_page_count = ${Number(db.pragma("page_count", { simple: true })) + 10}`);
+  const up = "CREATE TABLE large (x); INSERT INTO large VALUES (zeroblob(100000));";
+  const error = await failing(migrateInTransaction(db, order(db, [{ name: "a", up }])));
+  expect(error).toMatchObject({ code: "DISK_FULL", hint: expect.stringContaining("Free some space") });
+  expect(error.message).toMatch(
+    /^The disk is full while running the migration a: .*Nothing of it stays; .*as it was\.$/,
+  );
+  expect(contents(db)).toEqual(before);
+});
+
 test("a database that another connection writes is busy, not migrated and not harmed", async () => {
   const db = database(LIBRARY);
   const other = new Database(db.name, { timeout: 0 });
