@@ -64,7 +64,7 @@ const RETENTION = 2;
 const LONGEST_PEACE_BYTES = 3000;
 const LONGEST_PEACE_MS = 5000;
 /** One kill in so many is of all at once, who then start again at once. */
-const MASSACRE = 20;
+const MASSACRE = 8;
 /** A crowd on a slow machine goes on until so many of its launches for each member have opened, but not for ever. */
 const OPENED = 1;
 const LONGEST_MS = 40_000;
