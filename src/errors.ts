@@ -103,12 +103,12 @@ export function toHoldfastError(error: unknown, doing: string): HoldfastError | 
 }
 
 /**
- * The same for what an application's own statement threw, or what that was caused by: only a full disk and an I/O error
- * are no fault of the statement's.
+ * The same for what an application's own statement threw, or what that was caused by: what comes of the disk is no
+ * fault of the statement's.
  */
 export function failureOfMedium(error: unknown, doing: string): HoldfastError | undefined {
   if (!(error instanceof Error)) return undefined;
-  if (hasCode(error) && /^SQLITE_(FULL|IOERR)/.test(error.code)) return toHoldfastError(error, doing);
+  if (hasCode(error) && /^SQLITE_(FULL|IOERR|CANTOPEN|READONLY)/.test(error.code)) return toHoldfastError(error, doing);
   return failureOfMedium(error.cause, doing);
 }
 

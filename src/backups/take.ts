@@ -314,6 +314,8 @@ function publish(
 ): IndexEntry {
   const { places, now } = order;
   const { index } = readIndex(places);
+  const later = index.entries.find((each) => each.databaseId === row.databaseId && each.sequence >= row.sequence);
+  if (later) throw overtaken(places, later);
   const { file, replaces } = nameFor(places, index, row);
   const path = join(places.backups, file);
   setSidecarsAside(places, path, now);
@@ -372,6 +374,16 @@ function replaceEntry(places: Places, entry: IndexEntry): void {
     each.file === entry.file && each.sequence === entry.sequence ? entry : each,
   );
   writeIndex(places, { ...index, entries });
+}
+
+/** By the child of another application, while this one's was held up: what it copied may be older. */
+function overtaken(places: Places, { file }: IndexEntry): HoldfastError {
+  return new HoldfastError({
+    code: "BACKUP_FAILED",
+    message: `${places.database} was backed up as ${file} by another process in the meantime; this copy of it was thrown away.`,
+    hint: "Nothing has to be done: the next launch takes a backup where the content has changed since.",
+    details: { file },
+  });
 }
 
 function asBackupFailure(error: unknown, places: Places): HoldfastError {

@@ -96,7 +96,7 @@ function checkPart(db: Connection, subject: Subject, part: CheckPart): Verdict {
       for (const row of rows) {
         if (row === "ok") continue;
         const kind = DATA_ROW.test(row) ? warnings : DAMAGE_ROW.test(row) ? problems : strange;
-        if (kind.length < FINDINGS_KEPT) kind.push(clipped(row, FINDING_KEPT));
+        if (kind.length < FINDINGS_KEPT) kind.push(kind === warnings ? clipped(row) : clipped(row, FINDING_KEPT));
         if (problems.length >= FINDINGS_KEPT) break;
       }
     }

@@ -265,6 +265,10 @@ function layout(facts: Facts, rules: Rules): Rule {
   if (relation === "ahead" || relation === "diverged") {
     if (stamp && valid(stamp.appVersion) && gt(stamp.appVersion, app.version))
       return downgrade(facts, rules, stamp.appVersion);
+    if (!facts.checked && facts.trust.kind !== "sealed" && facts.lock === "exclusive" && !app.readonly) {
+      const reason = "its layout is none that the application knows, and damage could have made it so";
+      return { do: "examine", scope: "whole", check: "full", reason };
+    }
     return refuse(drift(facts));
   }
   if (relation === "behind") {

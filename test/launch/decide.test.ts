@@ -973,6 +973,7 @@ describe("a newer version changed the layout: downgrade", () => {
 
 describe("the layouts differ, and no newer version is to blame: drift", () => {
   const EDITED = step("0001_books.sql", { checksum: "sha256:edited" });
+  const CUT_OFF: Partial<Facts> = { checked: false, trust: { kind: "interrupted", checkedAt: null } };
   decides([
     {
       when: "a migration was edited: both checksums are named",
@@ -989,6 +990,21 @@ describe("the layouts differ, and no newer version is to blame: drift", () => {
           },
         },
       ),
+    },
+    {
+      when: "the application was cut off, and no page is checked: damage could look like it",
+      facts: facts(CUT_OFF, app({ layout: [EDITED, LOANS] })),
+      decision: {
+        do: "examine",
+        scope: "whole",
+        check: "full",
+        reason: "its layout is none that the application knows, and damage could have made it so",
+      },
+    },
+    {
+      when: "the same, once every page is known to be sound",
+      facts: facts(CUT_OFF, { checked: true }, app({ layout: [EDITED, LOANS] })),
+      decision: refuse("MIGRATION_DRIFT", /0001_books\.sql/),
     },
     {
       when: "a migration was renamed",
