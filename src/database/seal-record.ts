@@ -127,7 +127,7 @@ export function textOfRecord(database: string, record: OpenedRecord | Seal): str
   } else lines.push(...toLines(record, OPENED_FIELDS));
   lines.push("", "[file]", ...toLines(record.file, PROOF_FIELDS), "");
   const body = lines.join("\n");
-  return `${HEAD}digest = "${fnv1a(body)}"\n${body}`;
+  return `${HEAD}${digestLine(body)}${body}`;
 }
 
 /** A basic string, a number and a truth value are written in TOML as in JSON; a time has no quotes. */
@@ -137,12 +137,15 @@ function toLines<Names>(values: Names, fields: readonly Field<Names>[]): string[
     .map(([written, name, type]) => `${written} = ${type === "time" ? values[name] : JSON.stringify(values[name])}`);
 }
 
-const DIGEST = /^#.*\ndigest = "([0-9a-f]{8})"\n([\s\S]*)$/;
+function digestLine(body: string): string {
+  return `digest = "${fnv1a(body)}"\n`;
+}
 
 /** Reads what {@link textOfRecord} wrote, and no other TOML. Null for anything else: torn, or changed by another hand. */
 export function readRecord(text: string): Written | null {
-  const [, digest, body = ""] = DIGEST.exec(text) ?? [];
-  if (digest !== fnv1a(body)) return null;
+  const start = text.indexOf("\n", HEAD.length) + 1;
+  const body = text.slice(start);
+  if (text.slice(0, start) !== HEAD + digestLine(body)) return null;
   const record: Record<string, unknown> = {};
   let table = record;
   try {

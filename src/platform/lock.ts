@@ -56,7 +56,7 @@ export class FileLock {
   /** True when the lock is now held shared; false when somebody holds it alone. */
   tryShared(): boolean {
     // A transaction that has read something keeps the SHARED lock until it ends.
-    return this.#attempt("shared", () => this.#db.exec("BEGIN; SELECT count(*) FROM sqlite_schema"));
+    return this.#attempt("shared", () => this.#db.exec("BEGIN; PRAGMA schema_version"));
   }
 
   /**
