@@ -22,9 +22,15 @@ const { values } = parseArgs({
   },
 });
 const folder = values.folder ?? mkdtempSync(join(tmpdir(), "holdfast-crowd-"));
+const begun = performance.now();
+const total = { launches: 0, kills: 0, scenes: 0 };
 let losses = 0;
 if (values.only.includes("crowds")) console.table(await gatherAll());
 if (values.only.includes("writers")) console.table(await writeBesideAll());
+console.log(
+  `${total.launches} launches and ${total.kills} kills in crowds, ${total.scenes} launches beside a program that writes, ` +
+    `${losses} losses, in ${Math.round((performance.now() - begun) / 1000)} s`,
+);
 process.exitCode = losses > 0 ? 1 : 0;
 
 async function gatherAll(): Promise<Record<string, string | number>[]> {
@@ -33,6 +39,8 @@ async function gatherAll(): Promise<Record<string, string | number>[]> {
     const seconds = Number(values.seconds) / CROWDS.length;
     const found = await gather(crowd, folder, { members: Number(values.members), seconds });
     tell(crowd.name, found.faults, found.folder);
+    total.launches += found.launches;
+    total.kills += found.kills;
     rows.push({ crowd: crowd.name, ...figuresOf(found) });
   }
   return rows;
@@ -49,6 +57,7 @@ async function writeBesideAll(): Promise<Record<string, string | number>[]> {
       for (const errand of Object.keys(ERRANDS) as (keyof typeof ERRANDS)[]) {
         const { ends, foreign, longestMs, faults } = await besideWriter({ writer, mode, errand }, folder, 3);
         tell(`${writer}, ${mode}: ${errand}`, faults, folder);
+        total.scenes += ends.length;
         rows.push({
           writer,
           mode,
