@@ -2,7 +2,7 @@
  * Every name that Holdfast uses on disk, in one place, as pure functions of the database's path and the
  * backup folder.
  */
-import { basename, dirname, join, parse } from "node:path";
+import { basename, dirname, join, parse, sep } from "node:path";
 import { randomHex } from "./platform/builtins.ts";
 import { fnv1a } from "./platform/fnv.ts";
 import { realPath } from "./platform/real-path.ts";
@@ -33,18 +33,21 @@ export function placesOf(database: string, backupDir: string | undefined): Place
   const folder = dirname(database);
   const stem = parse(database).name;
   const backups = backupDir ?? join(folder, "backups");
+  // Both are whole paths already, and `join` would go through each of them letter by letter.
+  const beside = (name: string) => folder + (folder.endsWith(sep) ? "" : sep) + name;
+  const among = (name: string) => backups + (backups.endsWith(sep) ? "" : sep) + name;
   return {
     database,
     folder,
     stem,
     backups,
-    lock: join(folder, `.${distinctName(basename(database))}-lock.sqlite`),
-    workerLock: join(folder, `.${distinctName(basename(database))}-worker-lock.sqlite`),
-    index: join(backups, `.${stem}-db-index.toml`),
-    indexLock: join(backups, `.${stem}-db-index-lock.sqlite`),
-    intent: join(backups, `.${stem}-db-intent.toml`),
-    seal: join(backups, `.${stem}-db-seal.toml`),
-    opened: join(backups, `.${stem}-db-opened.toml`),
+    lock: beside(`.${distinctName(basename(database))}-lock.sqlite`),
+    workerLock: beside(`.${distinctName(basename(database))}-worker-lock.sqlite`),
+    index: among(`.${stem}-db-index.toml`),
+    indexLock: among(`.${stem}-db-index-lock.sqlite`),
+    intent: among(`.${stem}-db-intent.toml`),
+    seal: among(`.${stem}-db-seal.toml`),
+    opened: among(`.${stem}-db-opened.toml`),
     temporaryPrefix: `.${stem}-${fnv1a(database)}-`,
   };
 }

@@ -3,10 +3,7 @@
  * last time. That takes no parser and no schema, and whatever is not plain to see is left to settings-source.ts.
  */
 import { dirname, resolve } from "node:path";
-import { fs } from "./platform/builtins.ts";
-import { readSmallFile } from "./platform/small-file.ts";
-
-const { statSync } = fs;
+import { readWithStat } from "./platform/small-file.ts";
 
 /** The settings as code passes them; each is documented in the README. Durations read `"10s"`, `"7d"`. */
 export interface SettingsInput {
@@ -48,14 +45,15 @@ export function glanceAt(settings: string | SettingsInput): Glance | null {
 
 /** Should a line of another value look like one of these, the seal it leads to knows nothing of this file. */
 function glanceAtFile(file: string): Glance | null {
-  const text = readSettingsFile(file);
+  const { text, proof } = readSettingsFile(file);
   const path = quotedValue(DB_PATH.exec(text));
   if (path === undefined) return null;
   return {
     path,
-    backupDir: quotedValue(DB_BACKUP_DIR.exec(text)),
+    // Most files have none, and the first use of an expression takes its time.
+    backupDir: text.includes("db-backup-dir") ? quotedValue(DB_BACKUP_DIR.exec(text)) : undefined,
     folder: dirname(file),
-    proof: proofOfSettingsFile(file),
+    proof,
   };
 }
 
@@ -71,13 +69,9 @@ function quotedValue(line: RegExpExecArray | null): string | undefined {
 /** No settings file of a person has a tenth of this; parsing a huge one would only cost time and memory. */
 const SIZE_LIMIT = 1 << 20;
 
-export function readSettingsFile(file: string): string {
-  return readSmallFile(file, { limit: SIZE_LIMIT, followLinks: true });
-}
-
-export function proofOfSettingsFile(file: string): string {
-  const { ino, size, mtimeNs, ctimeNs } = statSync(file, { bigint: true });
-  return `${file} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
+export function readSettingsFile(file: string): { readonly text: string; readonly proof: string } {
+  const { text, found } = readWithStat(file, { limit: SIZE_LIMIT, followLinks: true });
+  return { text, proof: `${file} ${found.ino} ${found.size} ${found.mtimeNs} ${found.ctimeNs}` };
 }
 
 function glanceAtObject(settings: SettingsInput): Glance | null {

@@ -5,7 +5,7 @@
 import { dirname, resolve } from "node:path";
 import { parse, TomlError } from "smol-toml";
 import { HoldfastError, hasCode, messageOf } from "./errors.ts";
-import { canonicalText, proofOfSettingsFile, readSettingsFile, type SettingsInput, show } from "./settings-glance.ts";
+import { canonicalText, readSettingsFile, type SettingsInput, show } from "./settings-glance.ts";
 
 export interface SettingsSource {
   /** Where they came from, for messages. */
@@ -46,8 +46,7 @@ function readFile(file: string): SettingsSource {
   let text: string;
   let proof: string;
   try {
-    proof = proofOfSettingsFile(path);
-    text = readSettingsFile(path);
+    ({ text, proof } = readSettingsFile(path));
   } catch (error) {
     const missing = hasCode(error) && error.code === "ENOENT";
     throw refuse(

@@ -98,18 +98,17 @@ export async function loadEngine(openerUrl?: string): Promise<Engine> {
 
   function open(path: string, mode: OpenMode, options: OpenOptions = {}): Connection {
     if (mode === "readwrite") requireSharedMemory(path);
-    if (!opener) {
-      const db = new Sqlite(path, { readonly: mode === "readonly", fileMustExist: true, ...options });
-      db.exec(CHECK_CELLS);
-      return db;
-    }
+    if (!opener) return new Sqlite(path, { readonly: mode === "readonly", fileMustExist: true, ...options });
     const db = opener(path, mode);
     if (options.timeout !== undefined) db.pragma(`busy_timeout = ${options.timeout}`);
     return db;
   }
 }
 
-/** A page whose cells overrun it is reported where it is read: https://sqlite.org/pragma.html#pragma_cell_size_check */
+/**
+ * A page whose cells overrun it is reported where it is read: https://sqlite.org/pragma.html#pragma_cell_size_check
+ * Not for the application, whose reads of a large database it would slow down each time a page is loaded anew.
+ */
 const CHECK_CELLS = "PRAGMA cell_size_check = ON";
 
 /** None of Holdfast's statements may set off an action of a foreign key that somebody laid on its tables. */
