@@ -34,20 +34,20 @@ export function placesOf(database: string, backupDir: string | undefined): Place
   const stem = parse(database).name;
   const backups = backupDir ?? join(folder, "backups");
   // Both are whole paths already, and `join` would go through each of them letter by letter.
-  const beside = (name: string) => folder + (folder.endsWith(sep) ? "" : sep) + name;
-  const among = (name: string) => backups + (backups.endsWith(sep) ? "" : sep) + name;
+  const withSeparator = (parent: string) => (parent.endsWith(sep) ? parent : parent + sep);
+  const [beside, among] = [withSeparator(folder), withSeparator(backups)];
   return {
     database,
     folder,
     stem,
     backups,
-    lock: beside(`.${distinctName(basename(database))}-lock.sqlite`),
-    workerLock: beside(`.${distinctName(basename(database))}-worker-lock.sqlite`),
-    index: among(`.${stem}-db-index.toml`),
-    indexLock: among(`.${stem}-db-index-lock.sqlite`),
-    intent: among(`.${stem}-db-intent.toml`),
-    seal: among(`.${stem}-db-seal.toml`),
-    opened: among(`.${stem}-db-opened.toml`),
+    lock: `${beside}.${distinctName(basename(database))}-lock.sqlite`,
+    workerLock: `${beside}.${distinctName(basename(database))}-worker-lock.sqlite`,
+    index: `${among}.${stem}-db-index.toml`,
+    indexLock: `${among}.${stem}-db-index-lock.sqlite`,
+    intent: `${among}.${stem}-db-intent.toml`,
+    seal: `${among}.${stem}-db-seal.toml`,
+    opened: `${among}.${stem}-db-opened.toml`,
     temporaryPrefix: `.${stem}-${fnv1a(database)}-`,
   };
 }

@@ -66,8 +66,13 @@ function whyUnverified(error: unknown, file: string): Verification {
 
 /** The same for a backup that nobody has verified yet: what it was made to do must not keep others from being taken. */
 export async function verifyApart({ crew }: Tools, order: VerifyOrder, limit?: WorkLimit): Promise<Verification> {
+  return await unlessCutOff(crew.runApart("verify", order, limit ? { limit } : {}));
+}
+
+/** One that was made to be checked for ever is none to rely on, and must not keep the next from being tried. */
+export async function unlessCutOff(verifying: Promise<Verification>): Promise<Verification> {
   try {
-    return await crew.runApart("verify", order, limit ? { limit } : {});
+    return await verifying;
   } catch (error) {
     if (!wasCutOff(error)) throw error;
     return { ok: false, kind: "damaged", reason: whyCutOff(error) };

@@ -2,13 +2,12 @@
 
 import { join } from "node:path";
 import { usability } from "../backups/choose.ts";
-import type { Verification, VerifyOrder } from "../backups/verify.ts";
+import { unlessCutOff } from "../backups/verify.ts";
 import { observeFiles, presentSidecars } from "../database/files.ts";
 import { lookAtSealed } from "../database/sealed-look.ts";
 import { finishSwap } from "../database/swap.ts";
 import { quarantineName, temporaryIn } from "../places.ts";
 import { makePrivate, removeDurably, replaceFile, secondName, syncFolder } from "../platform/atomic-file.ts";
-import { wasCutOff, whyCutOff } from "../platform/child.ts";
 import { type Context, copier, reporter, runJob, stopIfAborted } from "./context.ts";
 import type { Action, Doing } from "./decide.ts";
 import { type Facts, withVerification } from "./facts.ts";
@@ -122,7 +121,7 @@ async function verify(context: Context, facts: Facts, decision: Doing<"verify">)
   const { places, own } = context;
   context.onEvent({ kind: "verify", message: `verifying ${backup.file}`, total: backup.size, unit: "bytes" });
   const app = own ? null : { layout: facts.app.layout, version: facts.app.version };
-  let verification = await verifyWithin(context, { places, entry: backup, app });
+  let verification = await unlessCutOff(runJob(context, "verify", { places, entry: backup, app }));
   if (verification.ok && own) {
     const { applied, known } = layoutsOf(context, join(places.backups, backup.file), verification.inspection);
     const { usable, relation } = usability(applied, known, facts.app.version);
@@ -131,14 +130,4 @@ async function verify(context: Context, facts: Facts, decision: Doing<"verify">)
   if (!verification.ok && verification.kind !== "unfit")
     context.warnings.push(`The backup ${backup.file} was passed over: ${verification.reason}.`);
   return withVerification(facts, backup.file, verification);
-}
-
-/** One that is made to be checked for ever must not keep the next from being tried. */
-async function verifyWithin(context: Context, order: VerifyOrder): Promise<Verification> {
-  try {
-    return await runJob(context, "verify", order);
-  } catch (error) {
-    if (!wasCutOff(error)) throw error;
-    return { ok: false, kind: "damaged", reason: whyCutOff(error) };
-  }
 }

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { checksumOf } from "../../src/database/layout.ts";
 import type { MigrationInput } from "../../src/database/migration-files.ts";
 import { findMigrations, findUnfit } from "../../src/database/migrations.ts";
-import { HoldfastError } from "../../src/errors.ts";
+import { refusal } from "../fixtures/refusal.ts";
 import { scratchFolder } from "../fixtures/scratch-folder.ts";
 
 function folderOf(files: Record<string, string>): string {
@@ -16,16 +16,6 @@ function folderOf(files: Record<string, string>): string {
 
 const inFolder = (files: Record<string, string>) => findMigrations(folderOf(files));
 const named = (text: string) => inFolder({ "0001_a.sql": text })[0];
-
-function refusal(task: () => unknown): HoldfastError {
-  try {
-    task();
-  } catch (error) {
-    if (error instanceof HoldfastError) return error;
-    throw error;
-  }
-  throw new Error("nothing was refused");
-}
 
 /** What a script did: each migration's `up` may write its name into a table. */
 async function run(migration: { load(): Promise<unknown> } | undefined): Promise<unknown> {

@@ -11,7 +11,7 @@ import {
   writeBackupRow,
   writeStamp,
 } from "../../src/database/stamp.ts";
-import { HoldfastError } from "../../src/errors.ts";
+import { refusal } from "../fixtures/refusal.ts";
 import { scratchFolder } from "../fixtures/scratch-folder.ts";
 
 const STAMP_NOW = {
@@ -65,16 +65,6 @@ function database(forge = ""): string {
 
 function look(path: string): ReturnType<typeof inspect> {
   return inspect(engine, path, { check: "none", scope: "alone", scratch: `${path}.look` });
-}
-
-function refusal(task: () => unknown): HoldfastError {
-  try {
-    task();
-  } catch (error) {
-    if (error instanceof HoldfastError) return error;
-    throw error;
-  }
-  throw new Error("it was not refused");
 }
 
 test("what Holdfast wrote itself is read", () => {

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { afterAll, afterEach, describe, expect, onTestFinished, test } from "vitest";
-import { HoldfastError } from "../../src/errors.ts";
 import { FileLock, poll } from "../../src/platform/lock.ts";
 import { LockHolder, type LockOrder, type Spun } from "../fixtures/lock-holder.ts";
+import { refusal } from "../fixtures/refusal.ts";
 import { scratchFolder } from "../fixtures/scratch-folder.ts";
 
 const open = (path: string, options: { timeout: number }) => new Database(path, options);
@@ -31,16 +31,6 @@ function lockAt(path: string, like?: string): FileLock {
   const lock = new FileLock(open, path, like);
   onTestFinished(() => lock.release());
   return lock;
-}
-
-function refusal(task: () => unknown): HoldfastError {
-  try {
-    task();
-  } catch (error) {
-    if (error instanceof HoldfastError) return error;
-    throw error;
-  }
-  throw new Error("nothing was refused");
 }
 
 type Held = Exclude<LockOrder, "spin">;
