@@ -9,6 +9,7 @@ import type { Crew } from "../platform/crew.ts";
 import { type CheckPart, type Inspection, type InspectOptions, inspect, type Verdict } from "./integrity.ts";
 import { lookApart, lookWhole } from "./look.ts";
 import type { Connection, Engine } from "./open.ts";
+import { quote } from "./quote.ts";
 import { headerOf } from "./read-raw.ts";
 
 const { statSync } = fs;
@@ -122,7 +123,7 @@ function estimateCosts(db: Connection): Table[] {
 function rowsOf(db: Connection, table: string): number {
   try {
     const last = db
-      .prepare(`SELECT max(_rowid_) FROM "${table.replaceAll('"', '""')}"`)
+      .prepare(`SELECT max(_rowid_) FROM ${quote(table)}`)
       .pluck()
       .get();
     return typeof last === "number" ? Math.max(0, last) : 0;

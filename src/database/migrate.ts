@@ -6,6 +6,7 @@ import { failureOfMedium, HoldfastError, isCorruption, messageOf, toHoldfastErro
 import { fingerprint, type Layout } from "./layout.ts";
 import type { Migration } from "./migrations.ts";
 import type { Connection } from "./open.ts";
+import { quote } from "./quote.ts";
 import { appendToLedger, createLedger, removeFromLedger, type Stamp, writeStamp } from "./stamp.ts";
 import { firstTransactionStatement, splitStatements } from "./statements.ts";
 
@@ -81,7 +82,8 @@ function stampOf(order: MigrateOrder): Stamp {
   return { databaseId, appVersion, layout: fingerprint(layout), changedAt: now };
 }
 
-function prepareConnection(db: Connection): () => void {
+/** Outside a transaction, in which these settings do nothing. What it returns sets them back. */
+export function prepareConnection(db: Connection): () => void {
   const foreignKeys = db.pragma("foreign_keys", { simple: true });
   const synchronous = db.pragma("synchronous", { simple: true });
   db.pragma("foreign_keys = OFF");
@@ -373,8 +375,4 @@ function childColumns(db: Connection, table: string, fkid: number): string[] {
     .filter((row) => row.id === fkid)
     .sort((a, b) => a.seq - b.seq)
     .map((row) => row.from);
-}
-
-function quote(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }
