@@ -18,6 +18,7 @@ export type ErrorCode =
   | "MIGRATION_FAILED"
   | "MIGRATION_DRIFT"
   | "BACKUP_FAILED"
+  | "MERGE_CONFLICT"
   | "INDEX_INVALID"
   | "DISK_FULL"
   | "IO_FAILED"

@@ -31,6 +31,8 @@ export const STATUS_OF: Readonly<Record<ErrorCode, number>> = {
   DOWNGRADE_REFUSED: 32,
   DOWNGRADE_WITHOUT_BACKUP: 33,
 
+  MERGE_CONFLICT: 40,
+
   /** 128 + SIGINT, as shells have it. */
   ABORTED: 130,
 };

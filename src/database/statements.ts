@@ -13,6 +13,13 @@ export interface Statement {
 const TOKEN =
   /(?<space>\s+|--[^\n]*(?:\n|$)|\/\*[\s\S]*?(?:\*\/|$))|(?<quoted>'[^']*'?|"[^"]*"?|`[^`]*`?|\[[^\]]*\]?)|(?<word>[\p{L}_\u0080-\uFFFF][\p{L}\p{N}_$\u0080-\uFFFF]*)|(?<end>;)|(?<other>[\s\S])/uy;
 
+/** Words, quoted names and texts, and single characters, without spaces and comments. */
+export function* tokensOf(sql: string): Generator<string> {
+  for (const token of sql.matchAll(new RegExp(TOKEN, "uyg"))) {
+    if (token.groups?.space === undefined) yield token[0];
+  }
+}
+
 export function* splitStatements(sql: string): Generator<Statement> {
   let start = -1;
   let words: string[] = [];
