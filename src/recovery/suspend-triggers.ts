@@ -10,7 +10,7 @@
 import type { Connection } from "../database/open.ts";
 import { quote } from "../database/quote.ts";
 import { tokensOf } from "../database/statements.ts";
-import { fold, rowsOf, type Table } from "./tables.ts";
+import { fold, rowsOf, type Table, virtualTablesOf } from "./tables.ts";
 
 export interface Suspended {
   readonly names: readonly string[];
@@ -20,11 +20,7 @@ export interface Suspended {
 
 export function suspendTriggers(db: Connection, merged: readonly Table[]): Suspended {
   const tables = new Set(merged.map(({ name }) => fold(name)));
-  const virtual = new Set(
-    rowsOf<{ name: string }>(db, "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'virtual'").map(
-      ({ name }) => fold(name),
-    ),
-  );
+  const virtual = virtualTablesOf(db);
   const triggers = rowsOf<{ name: string; tbl_name: string; sql: string }>(
     db,
     "SELECT name, tbl_name, sql FROM main.sqlite_schema WHERE type = 'trigger' ORDER BY rowid",

@@ -70,18 +70,14 @@ export function fold(name: string): string {
 
 interface Listed {
   readonly name: string;
-  readonly type: "table" | "view" | "virtual" | "shadow";
+  readonly type: "table" | "virtual" | "shadow";
   readonly wr: number;
   readonly strict: number;
-  readonly sql: string | null;
+  readonly sql: string;
 }
 
 export function readTables(db: Connection): Tables {
-  const listed = rowsOf<Listed>(
-    db,
-    `SELECT l.name, l.type, l.wr, l.strict, s.sql FROM pragma_table_list AS l JOIN main.sqlite_schema AS s
-     ON s.type IN ('table', 'view') AND s.name = l.name WHERE l.schema = 'main' ORDER BY s.rowid`,
-  ).filter(({ name, type }) => type !== "view" && !isInternal(name));
+  const listed = listTables(db);
   const strangers = virtualTablesOfStrangers(db, listed);
   const tables = new Map<string, Table>();
   const leftOut: LeftOut[] = [];
@@ -91,6 +87,30 @@ export function readTables(db: Connection): Tables {
     else leftOut.push({ table: each.name, reason });
   }
   return { tables, leftOut };
+}
+
+/**
+ * In the order in which they were made. By the pragma itself: a table of the file's own could stand in for the
+ * table-valued function of the same name.
+ */
+function listTables(db: Connection): Listed[] {
+  const kinds = new Map(
+    rowsOf<{ schema: string; name: string } & Pick<Listed, "type" | "wr" | "strict">>(db, "PRAGMA main.table_list")
+      .filter(({ schema }) => schema === "main")
+      .map((row) => [row.name, row]),
+  );
+  return rowsOf<{ name: string; sql: string }>(
+    db,
+    "SELECT name, sql FROM main.sqlite_schema WHERE type = 'table' ORDER BY rowid",
+  ).flatMap(({ name, sql }) => {
+    const kind = kinds.get(name);
+    return kind && !isInternal(name) ? { ...kind, sql } : [];
+  });
+}
+
+/** Folded names. */
+export function virtualTablesOf(db: Connection): Set<string> {
+  return new Set(listTables(db).flatMap(({ name, type }) => (type === "virtual" ? fold(name) : [])));
 }
 
 /** SQLite's own tables and Holdfast's, of which nobody wants to hear. */
@@ -112,8 +132,8 @@ function reasonOfModule(module: string): string {
   return `a virtual table of the module ${module}: the application keeps it`;
 }
 
-function moduleOf(sql: string | null): string {
-  return fold(/\bUSING\s+["'`[]?(\w+)/i.exec(sql ?? "")?.[1] ?? "unknown");
+function moduleOf(sql: string): string {
+  return fold(/\bUSING\s+["'`[]?(\w+)/i.exec(sql)?.[1] ?? "unknown");
 }
 
 /** SQLite tells the shadow tables of a virtual table only where its module is loaded. */
@@ -149,10 +169,10 @@ function readTable(db: Connection, { name, wr, strict, sql }: Listed): Table {
     foreignKeys: readForeignKeys(db, name),
     rowidColumn: isRowid && only ? only.name : null,
     rowidName: wr === 0 ? rowidName : null,
-    autoincrement: isRowid && /\bAUTOINCREMENT\b/i.test(sql ?? ""),
+    autoincrement: isRowid && /\bAUTOINCREMENT\b/i.test(sql),
     strict: strict === 1,
-    hasConflictClause: /\bON\s+CONFLICT\b/i.test(sql ?? ""),
-    sql: sql ?? "",
+    hasConflictClause: /\bON\s+CONFLICT\b/i.test(sql),
+    sql,
   };
 }
 
