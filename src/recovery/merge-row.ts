@@ -1,11 +1,11 @@
 /** What becomes of one row of the incoming table: the rules of a merge. */
 import type { Connection } from "../database/open.ts";
 import { quote } from "../database/quote.ts";
-import { hasCode, messageOf } from "../errors.ts";
 import type { Conflict, Findings, OnConflict, Resolution } from "./findings.ts";
 import type { Pairing } from "./pairing.ts";
-import { Query } from "./query.ts";
+import { equal, Query } from "./query.ts";
 import { defaultOf, type References, type ValueOf } from "./references.ts";
+import { type Attempt, RowWriter } from "./row-writer.ts";
 import type { RowCount } from "./scratch.ts";
 import type { Side } from "./side.ts";
 import { fold, type Table } from "./tables.ts";
@@ -21,14 +21,9 @@ export interface RowMergeOrder {
   readonly onConflict: OnConflict;
   readonly references: References;
   readonly findings: Findings;
-  /** The rows of the current table that no key tells apart; null where each has a key. */
-  readonly unkeyed: RowCount | null;
+  /** The incoming rows that no key tells apart, as often as the current table lacks them. */
+  readonly lacking: RowCount;
 }
-
-type Attempt =
-  | { readonly kind: "written" }
-  | { readonly kind: "refused"; readonly reason: string }
-  | { readonly kind: "collision"; readonly message: string };
 
 export class RowMerge {
   readonly #order: RowMergeOrder;
@@ -37,14 +32,9 @@ export class RowMerge {
   readonly #names: readonly string[];
   readonly #placeOf: ReadonlyMap<string, number>;
   readonly #defaults = new Map<string, Value>();
-  readonly #insert: Query;
-  /** Places of the columns that are not in the key. */
-  readonly #besideKey: readonly number[];
-  readonly #update: Query;
+  readonly #writer: RowWriter;
   readonly #agrees: readonly (Query | null)[];
-  readonly #updateWhole: Query;
   readonly #lookups: readonly UniqueLookup[];
-  readonly #unfilled: string | undefined;
 
   constructor(order: RowMergeOrder) {
     const { pairing, current } = order;
@@ -54,47 +44,22 @@ export class RowMerge {
     this.#table = table;
     this.#names = columns.map(({ left }) => left.name);
     this.#placeOf = new Map(this.#names.map((name, place) => [fold(name), place]));
-    const names = this.#names.map(quote);
-    // Said only where the table itself says something else, for it would also override what its triggers say.
-    const orAbort = table.hasConflictClause ? " OR ABORT" : "";
-    this.#insert = new Query(
-      this.#db,
-      (place) => `INSERT${orAbort} INTO ${current.from} (${names.join()}) VALUES (${names.map((_, at) => place(at))})`,
-    );
-    const byKey = (place: (at: number) => string, from: number) =>
-      current.keyNames.map((name, at) => `${name} = ${place(from + at)}`).join(" AND ");
-    const update = (places: readonly number[]) =>
-      new Query(this.#db, (place) => {
-        const set = places.map((each, at) => `${names[each]} = ${place(at)}`).join();
-        return `UPDATE${orAbort} ${current.from} SET ${set} WHERE ${byKey(place, places.length)}`;
-      });
-    this.#besideKey = [...names.keys()].filter((place) => !pairing.key?.places.includes(place));
-    this.#update = update(this.#besideKey);
-    this.#updateWhole = update([...names.keys()]);
-    this.#agrees = columns.map(({ sameAffinity }, at) =>
+    this.#writer = new RowWriter(pairing, current);
+    this.#agrees = columns.map(({ left, sameAffinity }) =>
       sameAffinity
         ? null
-        : new Query(
-            this.#db,
-            (place) =>
-              `SELECT 1 FROM ${current.from} WHERE ${names[at]} COLLATE BINARY IS ${place(0)} AND ${byKey(place, 1)}`,
-          ),
+        : new Query(this.#db, (place) => {
+            const byKey = equal(current.keyNames, (at) => place(1 + at));
+            return `SELECT 1 FROM ${current.from} WHERE ${quote(left.name)} COLLATE BINARY IS ${place(0)} AND ${byKey}`;
+          }),
     );
     this.#lookups = uniqueLookups(pairing, current);
-    this.#unfilled = table.columns.find(
-      (column) =>
-        column.notNull &&
-        column.default === null &&
-        !column.generated &&
-        column.name !== table.rowidColumn &&
-        !this.#placeOf.has(fold(column.name)),
-    )?.name;
   }
 
   /** @param last nothing more can change what stands in its way */
   consider(row: Row, last: boolean): Outcome {
-    const { current, unkeyed } = this.#order;
-    if (!current.isKeyed(row)) return unkeyed?.take(row) ? "same" : this.#considerNew(row, true);
+    const { current, lacking } = this.#order;
+    if (!current.isKeyed(row)) return lacking.take(row) ? this.#considerNew(row, true) : "same";
     const there = current.find(current.keyOf(row));
     if (!there) return this.#considerNew(row, last);
     const differing = this.#differing(row, there);
@@ -151,16 +116,10 @@ export class RowMerge {
   }
 
   #add(row: Row): Attempt {
-    if (this.#unfilled !== undefined) {
-      return {
-        kind: "refused",
-        reason: `${this.#unfilled} is NOT NULL, has no default, and is not in the incoming table`,
-      };
-    }
     const { references } = this.#order;
     const { lost, note } = references.missing(this.#table, this.#valueIn(row));
     if (lost) return withoutParent(lost.columns, lost.parent);
-    const attempt = this.#write(this.#insert, row);
+    const attempt = this.#writer.insert(row);
     if (attempt.kind === "written") note();
     return attempt;
   }
@@ -171,28 +130,12 @@ export class RowMerge {
     const was = this.#valueIn(there, there);
     const { lost, note } = references.missing(this.#table, is, was);
     if (lost) return withoutParent(lost.columns, lost.parent);
-    // Setting the key, even to itself, makes SQLite write all indexes of the row anew.
-    const attempt = this.#sameKey(row, there)
-      ? this.#write(this.#update, [...this.#besideKey.map((place) => row[place] ?? null), ...key])
-      : this.#write(this.#updateWhole, [...row, ...key]);
+    const attempt = this.#writer.update(row, key, this.#sameKey(row, there));
     if (attempt.kind === "written") {
       note();
       references.vacated(this.#table, was, is);
     }
     return attempt;
-  }
-
-  #write(query: Query, values: Row): Attempt {
-    try {
-      if (query.run(values).changes > 0) return { kind: "written" };
-      return { kind: "refused", reason: "a trigger of the table passes it over" };
-    } catch (error) {
-      // A trigger may also end the whole transaction, which nothing can go on after.
-      if (!hasCode(error) || !this.#db.inTransaction) throw error;
-      if (COLLISION.test(error.code)) return { kind: "collision", message: messageOf(error) };
-      if (REFUSAL.test(error.code)) return { kind: "refused", reason: messageOf(error) };
-      throw error;
-    }
   }
 
   /** Places of the columns whose values differ. */
@@ -274,9 +217,6 @@ export class RowMerge {
     return key && Object.fromEntries(key.places.map((place) => [this.#names[place], shown(row[place])]));
   }
 }
-
-const COLLISION = /^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY|ROWID)$/;
-const REFUSAL = /^(SQLITE_CONSTRAINT_(CHECK|NOTNULL|DATATYPE|TRIGGER)|SQLITE_MISMATCH|SQLITE_TOOBIG)$/;
 
 function withoutParent(columns: readonly string[], parent: Table): Attempt {
   return { kind: "refused", reason: `FOREIGN KEY constraint failed: ${columns.join()} has no row in ${parent.name}` };

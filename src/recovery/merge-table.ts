@@ -1,11 +1,12 @@
 /** One table of a merge: reads the incoming rows, and settles those that stand in each other's way. */
+
+import { countLacking } from "./count-lacking.ts";
 import type { Findings, OnConflict } from "./findings.ts";
 import { type Outcome, RowMerge } from "./merge-row.ts";
 import type { Pace } from "./pace.ts";
 import type { Pairing } from "./pairing.ts";
 import type { References } from "./references.ts";
 import { raiseSequence } from "./sequence.ts";
-import type { Side } from "./side.ts";
 import { fold } from "./tables.ts";
 import { type Matched, sidesOf, type Together } from "./together.ts";
 import type { Row } from "./values.ts";
@@ -50,8 +51,8 @@ export async function mergeTable(order: TableMergeOrder): Promise<MergedTable> {
   const { left: table, right, key, columns } = pairing;
   const sides = sidesOf(both, pairing, matched.sameEncoding, columnsBeside(order));
   const { left: current, right: incoming } = sides;
-  const unkeyed = await countUnkeyed(order, current);
-  const rows = new RowMerge({ ...order, current, incoming, unkeyed });
+  const lacking = await countLacking(both.scratch, current, incoming, pace);
+  const rows = new RowMerge({ ...order, current, incoming, lacking });
   const tally: Record<Exclude<Outcome, "collides">, number> = {
     added: 0,
     same: 0,
@@ -92,17 +93,6 @@ export async function mergeTable(order: TableMergeOrder): Promise<MergedTable> {
       .filter(({ name, generated }) => !generated && !common.has(fold(name)))
       .map(({ name }) => name),
   };
-}
-
-/** The rows of the current table that no key tells apart, if it may have such. */
-async function countUnkeyed({ both, pairing, pace }: TableMergeOrder, current: Side) {
-  if (pairing.key && !pairing.key.mayBeNull) return null;
-  const count = both.scratch.count();
-  for (const row of current.rows("unkeyed")) {
-    count.add(row);
-    if (pace.look()) await pace.rest();
-  }
-  return count;
 }
 
 /** Columns of the current table alone that foreign keys hang on. */

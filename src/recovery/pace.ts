@@ -37,8 +37,10 @@ export class Pace {
     this.#total = options.onProgress ? total() : 0;
   }
 
+  /** @throws ABORTED */
   begin(table: string): void {
     this.#table = table;
+    this.stopIfAborted();
   }
 
   /** Counts a row that is done with; true as {@link look}. */

@@ -11,7 +11,7 @@ import { deserialize, serialize } from "node:v8";
 import type { Connection } from "../database/open.ts";
 import { quote } from "../database/quote.ts";
 import { columnOf } from "./pairing.ts";
-import { Query, type Statement } from "./query.ts";
+import { equal, Query, type Statement } from "./query.ts";
 import type { Scratch } from "./scratch.ts";
 import { type ForeignKey, fold, type Table } from "./tables.ts";
 import { RawText, type Row, type ShownValue, sameValue, shown, type Value } from "./values.ts";
@@ -40,6 +40,8 @@ export type ValueOf = (column: string) => Value;
 
 export class References {
   readonly #all: readonly Reference[];
+  readonly #byChild: ReadonlyMap<Table, readonly Reference[]>;
+  readonly #byParent: ReadonlyMap<Table, readonly Reference[]>;
   readonly #scratch: Scratch;
   readonly #note: Statement;
   /** Tables of which no more rows will come. */
@@ -47,6 +49,8 @@ export class References {
 
   constructor(db: Connection, scratch: Scratch, tables: ReadonlyMap<string, Table>, merged: readonly Table[]) {
     this.#all = resolve(db, tables);
+    this.#byChild = Map.groupBy(this.#all, ({ child }) => child);
+    this.#byParent = Map.groupBy(this.#all, ({ parent }) => parent);
     this.#complete = new Set([...tables.keys()]);
     for (const { name } of merged) this.#complete.delete(fold(name));
     this.#scratch = scratch;
@@ -60,12 +64,12 @@ export class References {
     this.#complete.add(fold(table.name));
   }
 
-  of(child: Table): Reference[] {
-    return this.#all.filter((each) => each.child === child);
+  of(child: Table): readonly Reference[] {
+    return this.#byChild.get(child) ?? [];
   }
 
-  to(parent: Table): Reference[] {
-    return this.#all.filter((each) => each.parent === parent);
+  to(parent: Table): readonly Reference[] {
+    return this.#byParent.get(parent) ?? [];
   }
 
   /**
@@ -133,8 +137,6 @@ function resolve(db: Connection, tables: ReadonlyMap<string, Table>): Reference[
       const parentColumns = parent && columnsReferredTo(foreignKey, parent);
       if (!parent || !parentColumns) continue;
       const { columns } = foreignKey;
-      const where = (names: readonly string[]) => (place: (at: number) => string) =>
-        names.map((name, at) => `${quote(name)} = ${place(at)}`).join(" AND ");
       found.push({
         id: found.length,
         child,
@@ -143,11 +145,11 @@ function resolve(db: Connection, tables: ReadonlyMap<string, Table>): Reference[
         parentColumns,
         hasParent: new Query(
           db,
-          (place) => `SELECT 1 FROM main.${quote(parent.name)} WHERE ${where(parentColumns)(place)}`,
+          (place) => `SELECT 1 FROM main.${quote(parent.name)} WHERE ${equal(parentColumns.map(quote), place)}`,
         ),
         children: new Query(
           db,
-          (place) => `SELECT count(*) FROM main.${quote(child.name)} WHERE ${where(columns)(place)}`,
+          (place) => `SELECT count(*) FROM main.${quote(child.name)} WHERE ${equal(columns.map(quote), place)}`,
         ),
       });
     }

@@ -1,6 +1,7 @@
 /** How many rows another database has that the current one lacks: what a merge would add. */
 import type { Connection } from "../database/open.ts";
 import { HoldfastError } from "../errors.ts";
+import { countLacking } from "./count-lacking.ts";
 import { Pace } from "./pace.ts";
 import { countRows } from "./tables.ts";
 import { match, reasonNotToCompare, sidesOf, type Together, together } from "./together.ts";
@@ -65,15 +66,7 @@ async function countAll(both: Together, counted: Map<string, number>, options: L
       if (!mine.has(key)) add();
       if (pace.look()) await pace.rest();
     }
-    if (pairing.key && !pairing.key.mayBeNull) continue;
-    const count = both.scratch.count();
-    for (const row of mine.rows("unkeyed")) {
-      count.add(row);
-      if (pace.look()) await pace.rest();
-    }
-    for (const row of theirs.rows("unkeyed")) {
-      if (!count.take(row)) add();
-      if (pace.look()) await pace.rest();
-    }
+    const unkeyed = (await countLacking(both.scratch, mine, theirs, pace)).total();
+    if (unkeyed > 0) counted.set(name, (counted.get(name) ?? 0) + unkeyed);
   }
 }

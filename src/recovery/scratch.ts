@@ -38,6 +38,7 @@ export class RowCount {
   readonly #add: Database.Statement<unknown[]>;
   readonly #take: Database.Statement<unknown[]>;
   readonly #total: Database.Statement<unknown[]>;
+  #isEmpty = true;
 
   constructor(db: Connection) {
     this.#add = db.prepare("INSERT INTO counted VALUES (?, 1) ON CONFLICT (digest) DO UPDATE SET rows = rows + 1");
@@ -45,7 +46,13 @@ export class RowCount {
     this.#total = db.prepare("SELECT coalesce(sum(rows), 0) FROM counted").pluck(true);
   }
 
+  /** True as long as nothing was ever added. */
+  get isEmpty(): boolean {
+    return this.#isEmpty;
+  }
+
   add(row: Row): void {
+    this.#isEmpty = false;
     this.#add.run(digestOf(row));
   }
 

@@ -62,10 +62,9 @@ export class Side {
     return this.key?.places.every((place) => row[place] !== null) ?? false;
   }
 
-  /** Rows, those with a key in its order. */
+  /** Rows as they lie: by rowid, most likely, and so in the order in which they were added. */
   *rows(which: Which = "all"): Generator<Row> {
-    const order = which === "unkeyed" || this.key === null ? "" : ` ORDER BY ${this.keyNames.join()}`;
-    yield* this.#read(this.#names, `${this.#fromOnly(which)}${order}`);
+    yield* this.#read(this.#names, this.#fromOnly(which));
   }
 
   /** The keys alone, which an index may give without the rows. */

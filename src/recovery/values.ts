@@ -1,5 +1,5 @@
 /** Values as SQLite stores them, and how they are compared, counted and shown. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 /** Text whose bytes are not UTF-8: a JavaScript string could not hold it without changing it. */
 export class RawText {
@@ -27,15 +27,22 @@ export function sameValue(a: Value, b: Value): boolean {
 
 /** The same for rows of which each value is the same, and for no others. */
 export function digestOf(row: Row): Buffer {
-  const hash = createHash("sha256");
-  for (const value of row) {
-    if (value === null) hash.update("n;");
-    else if (typeof value === "string") hash.update(`s${Buffer.byteLength(value)};`).update(value);
-    else if (Buffer.isBuffer(value)) hash.update(`b${value.length};`).update(value);
-    else if (value instanceof RawText) hash.update(`t${value.bytes.length};`).update(value.bytes);
-    else hash.update(`${Number.isInteger(value) ? BigInt(value) : value};`);
-  }
-  return hash.digest();
+  const parts = row.map(tagged);
+  // In one go, which costs a fraction; most rows have text and numbers only.
+  if (parts.every((part) => typeof part === "string")) return hash("sha256", parts.join(""), "buffer");
+  return hash(
+    "sha256",
+    Buffer.concat(parts.map((part) => (typeof part === "string" ? Buffer.from(part) : part))),
+    "buffer",
+  );
+}
+
+function tagged(value: Value): string | Buffer {
+  if (value === null) return "n;";
+  if (typeof value === "string") return `s${Buffer.byteLength(value)};${value}`;
+  if (Buffer.isBuffer(value)) return Buffer.concat([Buffer.from(`b${value.length};`), value]);
+  if (value instanceof RawText) return Buffer.concat([Buffer.from(`t${value.bytes.length};`), value.bytes]);
+  return `${Number.isInteger(value) ? BigInt(value) : value};`;
 }
 
 /**

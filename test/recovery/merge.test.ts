@@ -380,6 +380,15 @@ describe("what the current database refuses", () => {
     expect(rows(current, "t")).toEqual(["2 7"]);
   });
 
+  test("a row without the key that would become its rowid", async () => {
+    const current = databaseOf(BOOKS);
+    const incoming = databaseOf(
+      "CREATE TABLE book (id INT PRIMARY KEY, title TEXT); INSERT INTO book VALUES (NULL, 'a')",
+    );
+    expect((await merge(current, incoming)).refused.listed).toMatchObject([{ reason: "its primary key is NULL" }]);
+    expect(rows(current, "book")).toEqual([]);
+  });
+
   test("a STRICT type, and a key that cannot be a rowid", async () => {
     const current = databaseOf("CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER) STRICT");
     const incoming = databaseOf("CREATE TABLE t (id TEXT PRIMARY KEY, v) WITHOUT ROWID");
@@ -569,6 +578,15 @@ describe("triggers", () => {
       "no title",
       "a trigger of the table passes it over",
     ]);
+    expect(rows(current, "book")).toEqual(["2 'b'"]);
+  });
+
+  test("one that fails halfway leaves nothing of the row", async () => {
+    const [current, incoming] = twoOf(BOOKS, "", "INSERT INTO book VALUES (1, 'bad'), (2, 'b')");
+    current.exec(
+      "CREATE TRIGGER fails AFTER INSERT ON book WHEN new.title = 'bad' BEGIN SELECT RAISE(FAIL, 'bad title'); END",
+    );
+    expect((await merge(current, incoming)).refused.listed).toMatchObject([{ reason: "bad title" }]);
     expect(rows(current, "book")).toEqual(["2 'b'"]);
   });
 
