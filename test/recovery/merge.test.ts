@@ -3,7 +3,9 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { HoldfastError } from "../../src/errors.ts";
+import { diff } from "../../src/recovery/diff.ts";
 import { type MergeOptions, type MergeReport, merge } from "../../src/recovery/merge.ts";
+import { rowsLacking } from "../../src/recovery/rows-lacking.ts";
 import { scratchFolder } from "../fixtures/scratch-folder.ts";
 import { databaseOf, rows, twoOf } from "./two-databases.ts";
 
@@ -625,6 +627,28 @@ describe("AUTOINCREMENT", () => {
     await merge(current, databaseOf(SCHEMA));
     expect(rows(current, "sqlite_sequence")).toEqual(["'t' 7"]);
   });
+});
+
+test("SQL that stands in the incoming database never runs", async () => {
+  const made = databaseOf();
+  made.function("trap", { deterministic: true }, () => 1);
+  made.exec(`CREATE TABLE book (id INTEGER PRIMARY KEY, title TEXT CHECK (trap()), virtual AS (trap()), stored AS (trap()) STORED);
+    CREATE INDEX part ON book (title) WHERE trap(); CREATE UNIQUE INDEX computed ON book (trap(), id);
+    CREATE VIEW pragma_table_list AS SELECT trap(); CREATE VIEW bag AS SELECT trap() AS a;
+    CREATE TRIGGER sprung BEFORE INSERT ON book BEGIN SELECT trap(); END;
+    INSERT INTO book (id, title) VALUES (1, 'a'), (2, 'b')`);
+  const incoming = new Database(made.serialize());
+  onTestFinished(() => void incoming.close());
+  let sprung = 0;
+  incoming.function("trap", { deterministic: true }, () => ++sprung);
+  const current = databaseOf(BOOKS, "CREATE TABLE bag (a)", "INSERT INTO book VALUES (2, 'b'), (3, 'c')");
+  await rowsLacking(current, incoming);
+  await diff(current, incoming);
+  await diff(incoming, current);
+  expect((await merge(current, incoming)).tables).toMatchObject([{ table: "book", added: 1, same: 1 }]);
+  expect(sprung).toBe(0);
+  incoming.exec("INSERT INTO book (id, title) VALUES (9, 'the trap works')");
+  expect(sprung).toBeGreaterThan(0);
 });
 
 describe("the run", () => {

@@ -47,9 +47,11 @@ const VALUES = [
 export interface Flavour {
   /** Secondary unique indexes and foreign keys, whose rules no naive oracle foretells. */
   readonly constraints: boolean;
+  /** Each side has a column of its own, with a default. */
+  readonly drift?: boolean;
 }
 
-export function randomPair(random: Random, { constraints }: Flavour): RandomPair {
+export function randomPair(random: Random, { constraints, drift = false }: Flavour): RandomPair {
   const pick = <T>(items: readonly T[]): T => items[random(items.length)] as T;
   const tables: RandomTable[] = [];
   for (let n = 0; n <= random(3); n++) tables.push(randomTable(random, `t ${n}`, tables, constraints));
@@ -57,7 +59,8 @@ export function randomPair(random: Random, { constraints }: Flavour): RandomPair
   const incoming = new Database(":memory:");
   for (const db of [current, incoming]) {
     db.pragma("foreign_keys = OFF");
-    for (const { sql } of tables) db.exec(sql);
+    const own = db === current ? '"own" INTEGER NOT NULL DEFAULT 7' : "\"theirs\" TEXT DEFAULT 'x'";
+    for (const { sql } of tables) db.exec(drift ? sql.replace("(", `(${own}, `) : sql);
   }
   for (const table of tables) {
     for (let row = 0; row < 14; row++) {

@@ -13,9 +13,10 @@ const CASES = 60;
 test.each([
   { name: "keys only", constraints: false },
   { name: "with unique indexes and foreign keys", constraints: true },
-])("a comparison finds what a naive one finds: $name", async ({ constraints }) => {
+  { name: "with columns that only one side has", constraints: false, drift: true },
+])("a comparison finds what a naive one finds: $name", async (flavour) => {
   for (let seed = 1; seed <= CASES; seed++) {
-    const { current, incoming, tables } = randomPair(randomOf(seed), { constraints });
+    const { current, incoming, tables } = randomPair(randomOf(seed), flavour);
     const report = await diff(current, incoming);
     const lacking = await rowsLacking(current, incoming);
     for (const table of tables) {
@@ -28,16 +29,21 @@ test.each([
   }
 });
 
-test("a merge by keys comes to what a naive one comes to", async () => {
+test.each([
+  { name: "one schema", drift: false },
+  { name: "columns that only one side has", drift: true },
+])("a merge by keys comes to what a naive one comes to: $name", async ({ drift }) => {
   for (let seed = 1; seed <= CASES; seed++) {
     for (const onConflict of ["keep-current", "keep-incoming"] as const) {
-      const { current, incoming, tables } = randomPair(randomOf(seed), { constraints: false });
+      const { current, incoming, tables } = randomPair(randomOf(seed), { constraints: false, drift });
       const expected = tables.map((table) =>
         naiveMerge(read(current, table), read(incoming, table), onConflict === "keep-incoming"),
       );
       const report = await merge(current, incoming, { onConflict });
       expect(report, `seed ${seed}`).toMatchObject({ outcome: "merged", refused: { total: 0 } });
       for (const [at, table] of tables.entries()) {
+        const own = `SELECT count(*) FROM "${table.name}" WHERE own IS NOT 7`;
+        expect(drift ? current.prepare(own).pluck().get() : 0, `seed ${seed}`).toBe(0);
         expect(sortedRows(current, table), `seed ${seed} ${onConflict}: ${table.sql}`).toEqual(expected[at]);
       }
     }
