@@ -52,21 +52,41 @@ async function untilAborted(task: () => Promise<void>): Promise<boolean> {
   }
 }
 
+/** How many keys of a table are looked up before it is another's turn. */
+const KEYS_A_TURN = 50;
+
 async function countAll(both: Together, counted: Map<string, number>, options: LackingOptions): Promise<void> {
   const pace = new Pace("The count", () => 0, { signal: options.signal });
   pace.stopIfAborted();
   const { pairings, onlyRight, sameEncoding } = match(both.left, both.right, options.tables);
   for (const table of onlyRight) counted.set(table.name, countRows(both.right, table));
-  for (const pairing of pairings) {
-    if (reasonNotToCompare(pairing) !== null) continue;
-    const { name } = pairing.left;
-    const add = () => counted.set(name, (counted.get(name) ?? 0) + 1);
-    const { left: mine, right: theirs } = sidesOf(both, pairing, sameEncoding);
-    for (const key of theirs.keys()) {
-      if (!mine.has(key)) add();
+  const tables = pairings
+    .filter((pairing) => reasonNotToCompare(pairing) === null)
+    .map((pairing) => ({ name: pairing.left.name, ...sidesOf(both, pairing, sameEncoding) }));
+  const add = (name: string, rows: number) => counted.set(name, (counted.get(name) ?? 0) + rows);
+  let scans = tables.map(({ name, left, right }) => ({ name, mine: left, keys: right.keys() }));
+  const takeTurn = async ({ name, mine, keys }: (typeof scans)[number]): Promise<boolean> => {
+    for (let turn = 0; turn < KEYS_A_TURN; turn++) {
+      const { value: key, done } = keys.next();
+      if (done) return false;
+      if (!mine.has(key)) add(name, 1);
       if (pace.look()) await pace.rest();
     }
-    const unkeyed = (await countLacking(both.scratch, mine, theirs, pace)).total();
-    if (unkeyed > 0) counted.set(name, (counted.get(name) ?? 0) + unkeyed);
+    return true;
+  };
+  try {
+    // In turns, so that a count that is ended early has seen the newest rows of every table.
+    while (scans.length > 0) {
+      const going: typeof scans = [];
+      for (const scan of scans) if (await takeTurn(scan)) going.push(scan);
+      scans = going;
+    }
+  } finally {
+    // A connection with a statement that is still being read cannot end its transaction.
+    for (const { keys } of scans) keys.return(undefined);
+  }
+  for (const { name, left, right } of tables) {
+    const rows = (await countLacking(both.scratch, left, right, pace)).total();
+    if (rows > 0) add(name, rows);
   }
 }

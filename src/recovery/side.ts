@@ -67,9 +67,12 @@ export class Side {
     yield* this.#read(this.#names, this.#fromOnly(which));
   }
 
-  /** The keys alone, which an index may give without the rows. */
-  *keys(): Generator<Row> {
-    if (this.key !== null) yield* this.#read(this.keyNames, this.#fromOnly("keyed"));
+  /** The keys alone, which an index may give without the rows; where it is the rowid, the newest first. */
+  *keys(): Generator<Row, undefined> {
+    const [name] = this.keyNames;
+    const { rowidColumn } = this.table;
+    const newestFirst = rowidColumn !== null && name === quote(rowidColumn) ? ` ORDER BY ${name} DESC` : "";
+    if (this.key !== null) yield* this.#read(this.keyNames, `${this.#fromOnly("keyed")}${newestFirst}`);
   }
 
   *#read(names: readonly string[], from: string): Generator<Row> {
