@@ -105,9 +105,10 @@ export class RowMerge {
    */
   #takeOver(row: Row, message: string): Outcome {
     const { current, incoming } = this.#order;
-    const [other, ...more] = this.#inTheWay(row);
+    // Where there are more, the first stands for them: in its place the row collides with the next.
+    const [other] = this.#inTheWay(row);
     const key = other && current.isKeyed(other) && current.isKeyed(row) ? current.keyOf(other) : null;
-    const mayReplace = other && key && more.length === 0 && !incoming.has(key);
+    const mayReplace = other && key && !incoming.has(key);
     const attempt: Attempt = mayReplace ? this.#replace(row, other, key) : { kind: "collision", message };
     if (attempt.kind === "refused") return this.#refuse(row, attempt.reason);
     const written = attempt.kind === "written";

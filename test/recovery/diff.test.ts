@@ -108,6 +108,15 @@ describe("rows", () => {
     ]);
   });
 
+  test("rows without a key are other rows where only the borders of their values differ", async () => {
+    const found = await tableDiff(
+      "CREATE TABLE t (a, b)",
+      "INSERT INTO t VALUES ('asb', 'c'), (x'61', x''), ('s1;a', NULL)",
+      "INSERT INTO t VALUES ('a', 'bsc'), (x'', x'61'), ('s1;', 'an;')",
+    );
+    expect(found).toMatchObject({ same: 0, added: 3, removed: 3 });
+  });
+
   test("one text in two encodings is one text", async () => {
     const left = databaseOf("CREATE TABLE t (a TEXT, b); INSERT INTO t VALUES ('Grüße 😀', 1), ('\uFFFD', 2)");
     const right = databaseOf("PRAGMA encoding = 'UTF-16be'", "CREATE TABLE t (a TEXT, b)");

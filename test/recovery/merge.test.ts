@@ -168,11 +168,11 @@ const CASES: readonly Case[] = [
   {
     name: "values that move on from row to row find their place in the end",
     schema: "CREATE TABLE t (id INTEGER PRIMARY KEY, rank INTEGER UNIQUE)",
-    current: "INSERT INTO t VALUES (1, 1), (2, 2), (3, 3)",
-    incoming: "INSERT INTO t VALUES (1, 2), (2, 3), (3, 4), (4, 1)",
+    current: "INSERT INTO t VALUES (1, 1), (2, 2), (3, 3), (4, 4), (5, 5)",
+    incoming: "INSERT INTO t VALUES (1, 2), (2, 3), (3, 4), (4, 5), (5, 6), (6, 1)",
     options: keepIncoming,
-    counts: { added: 1, replaced: 3 },
-    rows: ["1 2", "2 3", "3 4", "4 1"],
+    counts: { added: 1, replaced: 5 },
+    rows: ["1 2", "2 3", "3 4", "4 5", "5 6", "6 1"],
   },
   {
     name: "a generated column is computed, not written",
@@ -273,6 +273,27 @@ describe("conflicts", () => {
     const error = await refusalOf(current, incoming, keepIncoming);
     expect(reportOf(error).tables[0]).toMatchObject({ unresolved: 2, replaced: 0 });
     expect(rows(current, "t")).toEqual(["1 1", "2 2"]);
+  });
+
+  test("a row does not take the place of one that the incoming database has too", async () => {
+    const current = databaseOf("CREATE TABLE t (id INTEGER PRIMARY KEY, mail TEXT UNIQUE CHECK (mail <> 'bad'))");
+    const incoming = databaseOf("CREATE TABLE t (id INTEGER PRIMARY KEY, mail TEXT)");
+    current.exec("INSERT INTO t VALUES (1, 'ann@x')");
+    incoming.exec("INSERT INTO t VALUES (1, 'bad'), (2, 'ann@x')");
+    const error = await refusalOf(current, incoming, keepIncoming);
+    expect(reportOf(error).tables).toMatchObject([{ refused: 1, unresolved: 1 }]);
+    expect(rows(current, "t")).toEqual(["1 'ann@x'"]);
+  });
+
+  test("nor of two at once", async () => {
+    const [current, incoming] = twoOf(
+      "CREATE TABLE t (id INTEGER PRIMARY KEY, mail TEXT UNIQUE, nick TEXT UNIQUE)",
+      "INSERT INTO t VALUES (1, 'ann@x', 'bo'), (2, 'bob@x', 'ann')",
+      "INSERT INTO t VALUES (3, 'ann@x', 'ann')",
+    );
+    const error = await refusalOf(current, incoming, keepIncoming);
+    expect(reportOf(error).conflicts).toMatchObject({ total: 1, listed: [{ kind: "unique", resolution: "none" }] });
+    expect(rows(current, "t")).toHaveLength(2);
   });
 
   test("a collision on an index of an expression is a conflict without the other row", async () => {
@@ -472,6 +493,30 @@ describe("foreign keys", () => {
     expect(rows(current, "node")).toEqual([]);
   });
 
+  test("a row that is replaced is looked at in the end too, where its parent may still come", async () => {
+    const [current, incoming] = twoOf(
+      "CREATE TABLE node (id INTEGER PRIMARY KEY, up INTEGER REFERENCES node)",
+      "INSERT INTO node VALUES (1, NULL)",
+      "INSERT INTO node VALUES (1, NULL), (7, NULL); UPDATE node SET up = 7 WHERE id = 1",
+    );
+    expect(await merge(current, incoming, { ...keepIncoming, dryRun: true })).toMatchObject({ outcome: "would-merge" });
+    incoming.pragma("foreign_keys = OFF");
+    incoming.exec("DELETE FROM node WHERE id = 7");
+    const error = await refusalOf(current, incoming, keepIncoming);
+    expect(reportOf(error).violations.listed).toMatchObject([{ table: "node", values: [7] }]);
+  });
+
+  test("a row that broke a foreign key before, and still does, is replaced like any other", async () => {
+    const [current, incoming] = twoOf(
+      `CREATE TABLE parent (id INTEGER PRIMARY KEY); CREATE TABLE t (id INTEGER PRIMARY KEY, p REFERENCES parent, v);
+       PRAGMA foreign_keys = OFF`,
+      "INSERT INTO t VALUES (1, 9, 'old')",
+      "INSERT INTO t VALUES (1, 9, 'new')",
+    );
+    expect((await merge(current, incoming, keepIncoming)).tables.at(-1)).toMatchObject({ replaced: 1, refused: 0 });
+    expect(rows(current, "t")).toEqual(["1 9 'new'"]);
+  });
+
   test("rows that broke a foreign key before do not stand in the way", async () => {
     const [current, incoming] = twoOf(FAMILY, "", "INSERT INTO parent VALUES (1, 'a')");
     current.pragma("foreign_keys = OFF");
@@ -517,6 +562,20 @@ describe("foreign keys", () => {
     expect((await merge(current, incoming)).refused.total).toBe(1);
     current.exec("INSERT INTO kind VALUES (5)");
     expect((await merge(current, incoming)).tables).toMatchObject([{ added: 1 }]);
+  });
+
+  test("and in a row that is replaced to the value that stands there", async () => {
+    const current = databaseOf(
+      `CREATE TABLE part (kind, nr, PRIMARY KEY (kind, nr)); INSERT INTO part VALUES ('a', 1), ('b', 2);
+       CREATE TABLE t (id INTEGER PRIMARY KEY, kind, nr, FOREIGN KEY (kind, nr) REFERENCES part)`,
+      "INSERT INTO t VALUES (1, 'a', 1), (2, 'b', 2)",
+    );
+    const incoming = databaseOf("CREATE TABLE t (id INTEGER PRIMARY KEY, nr); INSERT INTO t VALUES (1, 2), (2, NULL)");
+    const report = await merge(current, incoming, keepIncoming);
+    expect(report.refused.listed).toEqual([
+      { table: "t", key: { id: 1 }, reason: "FOREIGN KEY constraint failed: kind,nr has no row in part" },
+    ]);
+    expect(rows(current, "t")).toEqual(["1 'a' 1", "2 'b' NULL"]);
   });
 
   test("enforcement is as it was afterwards, also when the merge was refused", async () => {
@@ -623,9 +682,9 @@ describe("AUTOINCREMENT", () => {
     const [current, incoming] = twoOf(SCHEMA, "INSERT INTO t VALUES (1, 'a')", "INSERT INTO t VALUES (7, 'a')");
     await merge(current, incoming, keepIncoming);
     expect(rows(current, "sqlite_sequence")).toEqual(["'t' 7"]);
-    await merge(databaseOf(SCHEMA), current);
-    await merge(current, databaseOf(SCHEMA));
-    expect(rows(current, "sqlite_sequence")).toEqual(["'t' 7"]);
+    current.exec("INSERT INTO t VALUES (20, 'gone'); DELETE FROM t WHERE id = 20");
+    await merge(current, incoming);
+    expect(rows(current, "sqlite_sequence")).toEqual(["'t' 20"]);
   });
 });
 
