@@ -27,6 +27,8 @@ export interface Key {
 }
 
 export interface ForeignKey {
+  /** By which SQLite tells those of one table apart. */
+  readonly id: number;
   readonly columns: readonly string[];
   readonly parent: string;
   /** The parent's columns; null: its primary key. */
@@ -213,9 +215,10 @@ function readForeignKeys(db: Connection, table: string): ForeignKey[] {
     `PRAGMA main.foreign_key_list(${quote(table)})`,
   ).sort((a, b) => a.id - b.id || a.seq - b.seq);
   const byId = Map.groupBy(rows, ({ id }) => id);
-  return [...byId.values()].map((parts) => {
+  return [...byId].map(([id, parts]) => {
     const to = parts.flatMap((part) => part.to ?? []);
     return {
+      id,
       columns: parts.map(({ from }) => from),
       parent: parts[0]?.table ?? "",
       parentColumns: to.length === parts.length ? to : null,

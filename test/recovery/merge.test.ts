@@ -543,6 +543,32 @@ describe("foreign keys", () => {
     expect(rows(current, "city")).toEqual(["'Ulm' 'DE'"]);
   });
 
+  const states = (code: string, city: string) =>
+    `PRAGMA foreign_keys = OFF; CREATE TABLE state (id INTEGER PRIMARY KEY, ${code} UNIQUE); CREATE TABLE city (${city})`;
+
+  test.each([
+    ["of another type", "code REAL", "'2'", "2.0", "3.0"],
+    ["that ignores case", "code TEXT COLLATE NOCASE", "'d'", "'D'", "'E'"],
+  ])("nor is a value %s", async (_, code, child, before, after) => {
+    const [current, incoming] = twoOf(
+      states(code, "country TEXT REFERENCES state (code)"),
+      `INSERT INTO state VALUES (1, ${before}); INSERT INTO city VALUES (${child})`,
+      `INSERT INTO state VALUES (1, ${after})`,
+    );
+    const error = await refusalOf(current, incoming, keepIncoming);
+    const broken = [{ table: "city", columns: ["country"], parent: "state", rows: 1 }];
+    expect(reportOf(error).violations).toMatchObject({ total: 1, listed: broken });
+  });
+
+  test("what SQLite cannot check, since a foreign key is declared wrongly, does not stand in the way", async () => {
+    const [current, incoming] = twoOf(
+      states("code INTEGER", "country TEXT REFERENCES state (code), wrong REFERENCES city (country)"),
+      "INSERT INTO state VALUES (1, 2); INSERT INTO city VALUES ('2', NULL)",
+      "INSERT INTO state VALUES (1, 3)",
+    );
+    expect(await merge(current, incoming, keepIncoming)).toMatchObject({ outcome: "merged" });
+  });
+
   test("a row that takes another's place leaves no child behind", async () => {
     const [current, incoming] = twoOf(
       FAMILY,
