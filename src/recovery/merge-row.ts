@@ -141,13 +141,14 @@ export class RowMerge {
 
   /** Places of the columns whose values differ. */
   #differing(row: Row, there: Row): number[] {
-    const { current } = this.#order;
-    return this.#names.flatMap((_, place) => {
+    const differing: number[] = [];
+    for (let place = 0; place < this.#names.length; place++) {
       const value = row[place] ?? null;
-      if (sameValue(value, there[place] ?? null)) return [];
+      if (sameValue(value, there[place] ?? null)) continue;
       const agrees = this.#agrees[place];
-      return agrees?.has([value, ...current.keyOf(row)]) ? [] : place;
-    });
+      if (!agrees?.has([value, ...this.#order.current.keyOf(row)])) differing.push(place);
+    }
+    return differing;
   }
 
   /** The rows of the current table that have the row's values in a unique index. */

@@ -12,6 +12,7 @@ export class Query {
   readonly #db: Connection;
   readonly #build: (place: (at: number) => string) => string;
   readonly #made = new Map<string, Statement>();
+  #usual: Statement | undefined;
 
   /** @param build makes the SQL; `place(n)` stands where the n-th value goes, and each must be used once, in order */
   constructor(db: Connection, build: (place: (at: number) => string) => string) {
@@ -20,7 +21,7 @@ export class Query {
   }
 
   get(values: Row): Value[] | undefined {
-    return this.#for(values).raw(true).get(values.map(bound));
+    return values.some(isRaw) ? this.#shaped(values).get(values.map(bound)) : this.#plain().get(values);
   }
 
   has(values: Row): boolean {
@@ -28,23 +29,34 @@ export class Query {
   }
 
   run(values: Row): Database.RunResult {
-    return this.#for(values).run(values.map(bound));
+    return values.some(isRaw) ? this.#shaped(values).run(values.map(bound)) : this.#plain().run(values);
   }
 
-  #for(values: Row): Statement {
-    const raw = values.some((value) => value instanceof RawText);
-    const shape = raw ? values.map((value) => (value instanceof RawText ? "t" : "v")).join("") : "";
-    const known = this.#made.get(shape);
-    if (known) return known;
-    const sql = this.#build((at) => (values[at] instanceof RawText ? "CAST(? AS TEXT)" : "?"));
-    const made = this.#db.prepare<unknown[], Value[]>(sql).safeIntegers(true);
+  /** For values as nearly all rows have them. */
+  #plain(): Statement {
+    this.#usual ??= this.#make(() => "?");
+    return this.#usual;
+  }
+
+  #shaped(values: Row): Statement {
+    const shape = values.map((value) => (isRaw(value) ? "t" : "v")).join("");
+    const made = this.#made.get(shape) ?? this.#make((at) => (isRaw(values[at]) ? "CAST(? AS TEXT)" : "?"));
     this.#made.set(shape, made);
     return made;
   }
+
+  #make(place: (at: number) => string): Statement {
+    const made = this.#db.prepare<unknown[], Value[]>(this.#build(place));
+    return made.reader ? made.raw(true).safeIntegers(true) : made;
+  }
+}
+
+function isRaw(value: Value | undefined): value is RawText {
+  return value instanceof RawText;
 }
 
 function bound(value: Value): unknown {
-  return value instanceof RawText ? value.bytes : value;
+  return isRaw(value) ? value.bytes : value;
 }
 
 /** `a = ? AND b = ?`; no name finds nothing. */
