@@ -42,7 +42,7 @@ export interface MergeReport {
   readonly conflicts: Listed<Conflict>;
   /** Rows that break CHECK, NOT NULL, a type, a foreign key or a trigger of the current database; the rest is merged. */
   readonly refused: Listed<RefusedRow>;
-  /** Rows that would be left without their parent, and had it or were not there before. They refuse the merge. */
+  /** Rows that would be without their parent, and are not so now. They refuse the merge. */
   readonly violations: Listed<Violation>;
   /** Tables of the incoming database that are not merged, with the reason. */
   readonly leftOut: readonly LeftOut[];
@@ -138,20 +138,26 @@ function conflict({ left: current, right: incoming }: Together, report: MergeRep
   const unresolved = report.tables.reduce((sum, table) => sum + table.unresolved, 0);
   const { total } = report.violations;
   const what = [
-    unresolved > 0 ? `${counted(unresolved, "row")} of ${incoming.name} conflict with rows of ${current.name}` : "",
+    unresolved > 0
+      ? `${counted(unresolved, "row")} of ${incoming.name} cannot be brought into ${current.name} without a conflict`
+      : "",
     total > 0 ? `${counted(total, "foreign key value")} would be left without a parent` : "",
   ].filter(Boolean);
-  const { onConflict } = report;
   return new HoldfastError({
     code: "MERGE_CONFLICT",
     message: `${what.join(", and ")}. Nothing was written.`,
-    hint:
-      onConflict === "abort" && total === 0
-        ? "Look at the conflicts, then merge with --on-conflict keep-current or --on-conflict keep-incoming."
-        : "Merge fewer tables with --tables, or with --on-conflict keep-current, which changes no row.",
+    hint: total > 0 && report.onConflict !== "keep-incoming" ? FEWER_TABLES : HINTS[report.onConflict],
     details: { report },
   });
 }
+
+const FEWER_TABLES = "Merge fewer tables with --tables; the report names those that are in the way.";
+
+const HINTS: Readonly<Record<OnConflict, string>> = {
+  abort: "Look at the conflicts, then merge with --on-conflict keep-current or --on-conflict keep-incoming.",
+  "keep-current": FEWER_TABLES,
+  "keep-incoming": "Merge with --on-conflict keep-current, which changes no row, or fewer tables with --tables.",
+};
 
 function counted(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? "" : "s"}`;

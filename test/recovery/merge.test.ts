@@ -225,7 +225,7 @@ describe("conflicts", () => {
     const error = await refusalOf(current, incoming);
     expect(error).toMatchObject({
       code: "MERGE_CONFLICT",
-      message: "2 rows of :memory: conflict with rows of :memory:. Nothing was written.",
+      message: "2 rows of :memory: cannot be brought into :memory: without a conflict. Nothing was written.",
       hint: "Look at the conflicts, then merge with --on-conflict keep-current or --on-conflict keep-incoming.",
     });
     expect(JSON.parse(JSON.stringify(reportOf(error)))).toMatchObject({
@@ -271,6 +271,9 @@ describe("conflicts", () => {
       "INSERT INTO t VALUES (1, 2), (2, 1)",
     );
     const error = await refusalOf(current, incoming, keepIncoming);
+    expect(error.hint).toBe(
+      "Merge with --on-conflict keep-current, which changes no row, or fewer tables with --tables.",
+    );
     expect(reportOf(error).tables[0]).toMatchObject({ unresolved: 2, replaced: 0 });
     expect(rows(current, "t")).toEqual(["1 1", "2 2"]);
   });
@@ -486,6 +489,7 @@ describe("foreign keys", () => {
     expect(error).toMatchObject({
       code: "MERGE_CONFLICT",
       message: "1 foreign key value would be left without a parent. Nothing was written.",
+      hint: "Merge fewer tables with --tables; the report names those that are in the way.",
     });
     expect(reportOf(error).violations.listed).toEqual([
       { table: "node", columns: ["up"], values: [9], parent: "node", rows: 2 },
