@@ -52,8 +52,11 @@ export interface BehindOutcome {
   readonly suspect: string | null;
 }
 
-/** Half of the processors are left to the application, and it comes first on the other half as well. */
+/** The application comes first on every processor. */
 const NICENESS = 10;
+
+/** Half of the processors are left to it; with fewer than two at work, a backup by hand would be done sooner. */
+const FEWEST_THREADS = 2;
 
 export async function workBehind(
   tools: Tools,
@@ -63,7 +66,7 @@ export async function workBehind(
   const { workerLock, database } = order.places;
   // Threads that a check in the way of the launch has left have its priority, and new ones inherit this one's.
   await tools.crew.dismiss();
-  tools.crew.size = Math.max(1, availableParallelism() >> 1);
+  tools.crew.size = Math.max(FEWEST_THREADS, availableParallelism() >> 1);
   try {
     setPriority(NICENESS);
   } catch {

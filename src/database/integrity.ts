@@ -91,8 +91,8 @@ function checkPart(db: Connection, subject: Subject, part: CheckPart): Verdict {
   try {
     // A bad medium then ends this process, which is a child; its parent tells that as an I/O error.
     db.pragma(`mmap_size = ${MAP_ALL}`);
-    // Looking rows up in indexes loads the same pages many times; their cells are checked with the structure.
-    if (part.kind === "tables") db.pragma("cell_size_check = OFF");
+    // Looking rows up loads the same pages many times; their cells are checked with the structure.
+    if (part.kind === "tables" || part.kind === "foreign-keys") db.pragma("cell_size_check = OFF");
     for (const pragma of pragmasOf(part)) {
       const rows = db.prepare(`PRAGMA ${pragma}`).pluck().iterate() as IterableIterator<string>;
       for (const row of rows) {
