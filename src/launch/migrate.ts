@@ -13,7 +13,8 @@ import { settle, swap, unfinishedSwap } from "../database/swap.ts";
 import { failureOfMedium, HoldfastError, messageOf, toHoldfastError } from "../errors.ts";
 import { temporaryIn } from "../places.ts";
 import { createPrivateFile, replaceFile, sameIdentity, syncFile } from "../platform/atomic-file.ts";
-import { type Context, copier, reporter, runJob, stopIfAborted } from "./context.ts";
+import { copier, reporter, runJob, stopIfAborted } from "../toolbox.ts";
+import type { Context } from "./context.ts";
 import type { Doing } from "./decide.ts";
 import type { Facts } from "./facts.ts";
 import { learn, withCheck } from "./learn.ts";
@@ -115,14 +116,14 @@ async function migrateOnCopy(context: Context, facts: Facts): Promise<SelfDescri
       throw new Error(
         `the migrated copy failed its check: ${verdict.kind === "corrupt" ? verdict.problems[0] : verdict.reason}`,
       );
-    takeOwner(staged, facts, undefined);
+    takeOwner(staged, facts.files.path, undefined);
     syncFile(staged);
     stopIfAborted(context.signal);
     if (!sameIdentity(settled.main, observeFiles(places.database).main)) throw written(places.database);
     await swap({ places, staged, aside: null }, copier(context));
     return self;
   } catch (error) {
-    dropStaged(context, staged);
+    dropStaged(context.places, staged);
     letGo();
     if (wasWal && unfinishedSwap(places) === null) backToWal(context);
     throw toHoldfastError(error, `migrating a copy of ${places.database}`) ?? error;

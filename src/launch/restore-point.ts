@@ -1,8 +1,9 @@
 /** The backup that is taken before anything is migrated. */
 import type { BackupOrder } from "../backups/take.ts";
 import { toHoldfastError } from "../errors.ts";
+import { reporter, runJob, stopIfAborted } from "../toolbox.ts";
 import { backupActions } from "./behind.ts";
-import { type Context, reporter, runJob, stopIfAborted } from "./context.ts";
+import type { Context } from "./context.ts";
 import type { Doing } from "./decide.ts";
 import type { Facts } from "./facts.ts";
 

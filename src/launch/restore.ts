@@ -13,7 +13,8 @@ import { settle, swap } from "../database/swap.ts";
 import { messageOf, toHoldfastError } from "../errors.ts";
 import { demotedName, quarantineName, temporaryIn } from "../places.ts";
 import { createPrivateFolder, makePrivate, syncFile } from "../platform/atomic-file.ts";
-import { type Context, copier, reporter, runJob, stopIfAborted } from "./context.ts";
+import { copier, reporter, runJob, stopIfAborted } from "../toolbox.ts";
+import type { Context } from "./context.ts";
 import type { Cause, Doing } from "./decide.ts";
 import { type Facts, stampOf, withVerification } from "./facts.ts";
 import { layoutsOf, learn, withCheck } from "./learn.ts";
@@ -44,14 +45,14 @@ export async function restore(context: Context, facts: Facts, decision: Doing<"r
       beside: false,
     });
     if (inspection.verdict.kind !== "sound") {
-      dropStaged(context, staged);
+      dropStaged(context.places, staged);
       return withVerification(facts, backup.file, {
         ok: false,
         kind: "damaged",
         reason: "its copy failed the check after it was made ready",
       });
     }
-    takeOwner(staged, facts, verified.inspection.self?.backup?.fileMode);
+    takeOwner(staged, facts.files.path, verified.inspection.self?.backup?.fileMode);
     syncFile(staged);
     stopIfAborted(context.signal);
     const aside = await setAsideName(context, facts, cause);
@@ -96,7 +97,7 @@ export async function restore(context: Context, facts: Facts, decision: Doing<"r
     };
     return await learn(context, withCheck(next, inspection), inspection);
   } catch (error) {
-    dropStaged(context, staged);
+    dropStaged(context.places, staged);
     throw toHoldfastError(error, `restoring ${places.database} from ${backup.file}`) ?? error;
   }
 }

@@ -3,6 +3,8 @@
 import { HoldfastError, toHoldfastError } from "../errors.ts";
 import { fs } from "../platform/builtins.ts";
 import { FileLock, poll } from "../platform/lock.ts";
+import type { Settings } from "../settings.ts";
+import type { Toolbox } from "../toolbox.ts";
 import type { Context } from "./context.ts";
 import type { Doing } from "./decide.ts";
 import type { Facts } from "./facts.ts";
@@ -37,9 +39,13 @@ export async function acquire(context: Context): Promise<boolean> {
   return true;
 }
 
+/** What waiting takes. */
+export interface Patience extends Pick<Toolbox, "engine" | "places" | "signal"> {
+  readonly settings: Pick<Settings, "lockTimeout">;
+}
+
 /** The child of an application that was killed works on until it notices; it must not do so beside a launch. */
-async function orphansGone(context: Context): Promise<void> {
-  const { engine, places, settings, signal } = context;
+export async function orphansGone({ engine, places, settings, signal }: Patience): Promise<void> {
   if (!existsSync(places.workerLock)) return;
   const lock = new FileLock(engine.openPlain, places.workerLock);
   try {
@@ -59,7 +65,7 @@ async function orphansGone(context: Context): Promise<void> {
  * Tries until another program lets go of the database, or `db-lock-timeout` is over. Without SQLite's own busy
  * timeout, which would keep the event loop from turning.
  */
-export async function whenFree<T>(context: Context, task: () => T): Promise<T> {
+export async function whenFree<T>({ places, settings, signal }: Patience, task: () => T): Promise<T> {
   let result: { value: T } | undefined;
   let last: unknown;
   const attempt = () => {
@@ -72,7 +78,7 @@ export async function whenFree<T>(context: Context, task: () => T): Promise<T> {
       return false;
     }
   };
-  await poll(attempt, context.settings.lockTimeout, context.signal);
+  await poll(attempt, settings.lockTimeout, signal);
   if (result) return result.value;
-  throw toHoldfastError(last, `waiting for ${context.places.database}`) ?? last;
+  throw toHoldfastError(last, `waiting for ${places.database}`) ?? last;
 }
