@@ -25,6 +25,8 @@ export interface Places {
   readonly seal: string;
   /** What the seal becomes while an application has the database open. */
   readonly opened: string;
+  /** Left where the database was moved away from. */
+  readonly moved: string;
   /** What the names of this database's temporaries begin with, in any folder. */
   readonly temporaryPrefix: string;
 }
@@ -43,6 +45,7 @@ export function placesOf(database: string, backupDir: string | undefined): Place
     backups,
     lock: `${beside}.${distinctName(basename(database))}-lock.sqlite`,
     workerLock: `${beside}.${distinctName(basename(database))}-worker-lock.sqlite`,
+    moved: `${beside}.${distinctName(basename(database))}-moved.toml`,
     index: `${among}.${stem}-db-index.toml`,
     indexLock: `${among}.${stem}-db-index-lock.sqlite`,
     intent: `${among}.${stem}-db-intent.toml`,
@@ -75,7 +78,8 @@ export type TemporaryPurpose =
   | "intent"
   | "seal"
   | "checksum"
-  | "migrate";
+  | "migrate"
+  | "moved";
 
 /** A new temporary name; it carries a mark of the database, so that a folder can be shared. */
 export function temporaryIn(folder: string, places: Places, purpose: TemporaryPurpose): string {
@@ -108,6 +112,11 @@ export function quarantineName(stem: string, now: string): string {
 export function* numberedNames(name: string): Generator<string> {
   yield `${name}.sqlite`;
   for (let n = 2; ; n++) yield `${name}-${n}.sqlite`;
+}
+
+/** What a person calls a file of the backup folder: `v1.2.0` for `library-v1.2.0.sqlite`. */
+export function idOf({ stem }: Pick<Places, "stem">, file: string): string {
+  return file.slice(`${stem}-`.length, -".sqlite".length);
 }
 
 export type SetAsideKind = "demoted" | "quarantined";

@@ -13,9 +13,13 @@ export type ActionName =
   | "back-up"
   | "migrate"
   | "stamp"
-  | "retire";
+  | "retire"
+  | "merge"
+  | "write"
+  | "move"
+  | "remove";
 
-/** One thing that the launch did, or, in a plan, would do. */
+/** One thing that a launch or a command did, or, in a plan, would do. */
 export interface ActionReport {
   readonly action: ActionName;
   /** Why, in words. */
@@ -68,11 +72,11 @@ export type OpenReport = { -readonly [Key in keyof LaunchReport]: LaunchReport[K
 /** Sent to `onEvent` while something goes on; `done` of `total` in the unit named. */
 export interface ProgressEvent {
   /** `suspect`: a check behind the application failed; the next launch checks before it opens. */
-  readonly kind: ActionName | "wait" | "verify" | "suspect";
+  readonly kind: ActionName | "wait" | "verify" | "suspect" | "count" | "compare" | "copy";
   readonly message: string;
   readonly done?: number;
   readonly total?: number;
-  readonly unit?: "bytes" | "pages" | "migrations" | "tables";
+  readonly unit?: "bytes" | "pages" | "migrations" | "tables" | "rows" | "files";
 }
 
 /** What became of the backup behind the application. */

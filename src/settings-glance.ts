@@ -22,6 +22,7 @@ export interface SettingsInput {
   readonly onDowngrade?: "restore" | "refuse";
   readonly quarantineRetention?: number;
   readonly lockTimeout?: string;
+  readonly extra?: readonly string[];
 }
 
 export interface Glance {

@@ -29,6 +29,8 @@ export interface Settings {
   readonly onDowngrade: "restore" | "refuse";
   readonly quarantineRetention: number;
   readonly lockTimeout: number;
+  /** Folders that belong to the database, as they were written and where they are. */
+  readonly extra: readonly { readonly name: string; readonly path: string }[];
 }
 
 const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
@@ -76,6 +78,7 @@ const KEYS = {
   "db-on-downgrade": v.optional(choice(["restore", "refuse"]), "restore"),
   "db-quarantine-retention": v.optional(count, 3),
   "db-lock-timeout": v.optional(duration, "10s"),
+  "db-extra": v.optional(v.array(nonEmpty, 'must be a list of folders, as in ["media"]'), []),
 } as const;
 
 const schema = v.object(KEYS);
@@ -167,6 +170,7 @@ export async function validateSettings(
     onDowngrade: found["db-on-downgrade"],
     quarantineRetention: found["db-quarantine-retention"],
     lockTimeout: found["db-lock-timeout"],
+    extra: found["db-extra"].map((name) => ({ name, path: absolute(name) })),
   };
 }
 

@@ -1,7 +1,6 @@
 /** What there is: the database, its backups and what was set aside. */
 import type { LayoutRelation } from "./database/layout.ts";
 import type { MigrationInput } from "./database/migration-files.ts";
-import { checkRuntime } from "./database/open.ts";
 import type { BackupReason } from "./database/stamp.ts";
 import type { SettingsInput } from "./settings-glance.ts";
 import type { WorkerOptions } from "./start-worker.ts";
@@ -121,8 +120,7 @@ export interface StatusReport {
  * @throws HoldfastError when the settings are invalid or `db-path` names no regular file
  */
 export async function status(settings: string | SettingsInput, options: StatusOptions = {}): Promise<StatusReport> {
-  checkRuntime();
   // Whoever only launches has no need of it.
-  const { takeStock } = await import("./take-stock.ts");
-  return await takeStock(settings, options);
+  const { tellStatus } = await import("./operations/describe-status.ts");
+  return await tellStatus(settings, options);
 }

@@ -6,6 +6,7 @@
 import { join } from "node:path";
 import { isMainThread, parentPort } from "node:worker_threads";
 import type { BehindOrder, workBehind } from "./backups/behind.ts";
+import type { CheckFilesOrder, checkFiles } from "./backups/check-files.ts";
 import type { stageBackup } from "./backups/stage.ts";
 import type { surveyBackups } from "./backups/survey.ts";
 import type { BackupOrder, takeBackup } from "./backups/take.ts";
@@ -21,6 +22,7 @@ import { fs } from "./platform/builtins.ts";
 import { type Order, type Progress, type Reply, tell } from "./platform/child.ts";
 import { Crew } from "./platform/crew.ts";
 import { limitFor, Watch } from "./platform/work-limit.ts";
+import type { CountOrder, countAllRows } from "./recovery/count-rows.ts";
 
 const { readdirSync, statSync } = fs;
 
@@ -39,6 +41,8 @@ export interface Jobs {
   copy: Job<{ from: string; to: string }, typeof copyDurably>;
   backup: Job<BackupOrder, typeof takeBackup>;
   behind: Job<BehindOrder, typeof workBehind>;
+  "check-files": Job<CheckFilesOrder, typeof checkFiles>;
+  "count-rows": Job<CountOrder, typeof countAllRows>;
 }
 
 /** What its threads can do. */
@@ -69,6 +73,10 @@ const jobs: Handlers<Jobs> = {
   backup: async (tools, order, onProgress) => (await import("./backups/take.ts")).takeBackup(tools, order, onProgress),
   behind: async (tools, order, onProgress) =>
     (await import("./backups/behind.ts")).workBehind(tools, order, onProgress),
+  "check-files": async (_, order, onProgress) =>
+    (await import("./backups/check-files.ts")).checkFiles(order, onProgress),
+  "count-rows": async ({ engine }, order, onProgress) =>
+    (await import("./recovery/count-rows.ts")).countAllRows(engine, order, onProgress),
 };
 
 const threadJobs: Handlers<ThreadJobs> = {

@@ -1,4 +1,4 @@
-/** A copy of a backup beside the database, to be made ready there and then swapped in. */
+/** A copy of a backup, or another file, that is known to have its bytes. */
 import { dirname } from "node:path";
 import { sha256Of } from "../database/read-raw.ts";
 import { HoldfastError } from "../errors.ts";
@@ -11,15 +11,17 @@ const { lstatSync } = fs;
 export interface StageOrder {
   readonly from: string;
   readonly to: string;
-  /** What the verification read; the copy must have the same bytes. */
-  readonly sha256: string;
+  /** What the verification read; the copy must have the same bytes. Null: those that the file has now. */
+  readonly sha256: string | null;
 }
 
-export function stageBackup(order: StageOrder): void {
-  const { from, to, sha256 } = order;
+/** @returns the SHA-256 of the copy */
+export function stageBackup(order: StageOrder): string {
+  const { from, to } = order;
+  const sha256 = order.sha256 ?? sha256Of(from);
   requireSpace(dirname(to), lstatSync(from).size);
   copyDurably(from, to);
-  if (sha256Of(to) === sha256) return;
+  if (sha256Of(to) === sha256) return sha256;
   discardFile(to);
   throw new HoldfastError({
     code: "IO_FAILED",

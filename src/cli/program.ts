@@ -1,34 +1,57 @@
 /** The commands and their options, and what all of them have in common: how a result is told. */
 import { CommanderError, Command as Parser } from "commander";
 import { HoldfastError, type Refusal } from "../errors.ts";
+import type { ChangeReport } from "../operations/operation.ts";
 import { fs } from "../platform/builtins.ts";
-import type { LaunchReport } from "../report.ts";
-import type { Command, Report, RunOptions } from "./command.ts";
+import type { Command, Given, OptionRow, Report, RunOptions } from "./command.ts";
 import { boot } from "./commands/boot.ts";
+import { demotedList, demotedRemove, demotedRestore } from "./commands/demoted.ts";
+import { list } from "./commands/list.ts";
+import { move } from "./commands/move.ts";
 import { plan } from "./commands/plan.ts";
+import { restore } from "./commands/restore.ts";
 import { status } from "./commands/status.ts";
 import { exitStatusOf, OK, STATUS_OF, USAGE } from "./exit-status.ts";
 import { interruptible } from "./interrupt.ts";
 import { NO_PROGRESS, progressLine } from "./progress.ts";
+import { askOnTerminal } from "./question.ts";
 import { renderRefusal, renderWarning } from "./render-error.ts";
 
 const { readFileSync } = fs;
 
-const COMMANDS: readonly Command<Report>[] = [boot, plan, status];
+const COMMANDS: readonly Command<Report>[] = [
+  boot,
+  plan,
+  status,
+  list,
+  restore,
+  demotedList,
+  demotedRestore,
+  demotedRemove,
+  move,
+];
 
 interface Options {
   readonly settings: string;
   readonly appVersion?: string;
   readonly json?: true;
   readonly quiet?: true;
+  readonly yes?: true;
+  readonly dryRun?: true;
 }
 
-/** Every command has these: flags, what they mean, and the default. */
-const OPTIONS: readonly (readonly [flags: string, meaning: string, byDefault?: string])[] = [
+/** Every command has these. */
+const OPTIONS: readonly OptionRow[] = [
   ["--settings <file>", "the application's TOML settings file", "settings.toml"],
   ["--app-version <version>", 'the running version, as in 1.3.0 (default: "db-app-version" of the settings)'],
   ["--json", "print one object for programs, and nothing else (default: text)"],
   ["--quiet", "print warnings and errors only, on standard error (default: off)"],
+];
+
+/** Those that change something have these as well. */
+const ASKING: readonly OptionRow[] = [
+  ["--yes", "do not ask (default: ask on a terminal, and refuse where nobody can be asked)"],
+  ["--dry-run", "say what would be done, and do nothing (default: off)"],
 ];
 
 /** @returns the exit status */
@@ -41,14 +64,18 @@ export async function run(args: readonly string[]): Promise<number> {
     .showHelpAfterError()
     .configureOutput({ outputError: (message, write) => write(message.replace(/^error:/, "Error:")) });
   for (const command of COMMANDS) {
-    const sub = parser
-      .command(command.name)
+    const words = command.name.split(" ");
+    const sub = groupOf(parser, words)
+      .command(words.at(-1) ?? "")
       .description(command.purpose)
       .addHelpText("after", `\nExample:\n  $ holdfast ${command.example}`)
-      .action(async (options: Options) => {
-        exitStatus = await perform(command, options);
+      .action(async () => {
+        const args = (command.arguments ?? []).map((_, at) => sub.args[at]);
+        exitStatus = await perform(command, sub.opts(), { args, flags: sub.opts() });
       });
-    for (const option of OPTIONS) sub.option(...option);
+    for (const [name, meaning] of command.arguments ?? []) sub.argument(name, meaning);
+    for (const option of [...(command.options ?? []), ...(command.asks ? ASKING : []), ...OPTIONS])
+      sub.option(...option);
   }
   try {
     await parser.parseAsync(args, { from: "user" });
@@ -59,6 +86,19 @@ export async function run(args: readonly string[]): Promise<number> {
   }
 }
 
+/** `demoted` for `demoted restore`; a group is made with its first command. */
+function groupOf(parser: Parser, words: readonly string[]): Parser {
+  const [group] = words.length > 1 ? words : [];
+  if (group === undefined) return parser;
+  return (
+    parser.commands.find((each) => each.name() === group) ?? parser.command(group).description(GROUPS[group] ?? "")
+  );
+}
+
+const GROUPS: Readonly<Record<string, string>> = {
+  demoted: "Bring back, merge or remove databases that were set aside for a newer version.",
+};
+
 function ownVersion(): string {
   const { version } = JSON.parse(readFileSync(new URL(import.meta.resolve("holdfast/package.json")), "utf8")) as {
     version: string;
@@ -66,20 +106,37 @@ function ownVersion(): string {
   return version;
 }
 
-async function perform(command: Command<Report>, options: Options): Promise<number> {
-  const { settings, appVersion, json = false, quiet = false } = options;
+async function perform(command: Command<Report>, options: Options, given: Given): Promise<number> {
+  const { settings, appVersion, json = false, quiet = false, yes = false, dryRun = false } = options;
   const silent = json || quiet;
+  const canAsk = process.stdin.isTTY && process.stderr.isTTY;
+  if (command.asks && !yes && !dryRun && !canAsk) {
+    const message = `holdfast ${command.name} changes something, and nobody can be asked here; nothing was changed.`;
+    process.stderr.write(renderRefusal({ message, hint: "--dry-run says what would be done, and --yes does it." }));
+    return USAGE;
+  }
   const progress = process.stderr.isTTY && !silent ? progressLine(process.stderr) : NO_PROGRESS;
   const interruption = interruptible(() => {
     progress.clear();
     if (!silent) process.stderr.write("Stopping where nothing is lost; press Ctrl-C again to stop at once.\n");
   });
   const { signal } = interruption;
-  const result = await resultOf(command, settings, {
-    ...(appVersion === undefined ? {} : { appVersion }),
-    signal,
-    onEvent: progress.show,
-  }).finally(() => {
+  const confirm = (plan: ChangeReport) => {
+    progress.clear();
+    return askOnTerminal(plan, signal);
+  };
+  const result = await resultOf(
+    command,
+    settings,
+    {
+      ...(appVersion === undefined ? {} : { appVersion }),
+      ...(command.asks ? { dryRun } : {}),
+      ...(command.asks && !yes ? { confirm } : {}),
+      signal,
+      onEvent: progress.show,
+    },
+    given,
+  ).finally(() => {
     progress.clear();
     interruption.end();
   });
@@ -90,13 +147,18 @@ async function perform(command: Command<Report>, options: Options): Promise<numb
 
 /** A refusal before there was anything to report. */
 interface Refused {
-  readonly outcome: LaunchReport["outcome"];
+  readonly outcome: Command<Report>["refused"];
   readonly error: Refusal;
 }
 
-async function resultOf(command: Command<Report>, settings: string, options: RunOptions): Promise<Report | Refused> {
+async function resultOf(
+  command: Command<Report>,
+  settings: string,
+  options: RunOptions,
+  given: Given,
+): Promise<Report | Refused> {
   try {
-    return await command.run(settings, options);
+    return await command.run(settings, options, given);
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
     return error.report ?? { outcome: command.refused, error: error.toJSON() };

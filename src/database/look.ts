@@ -28,25 +28,48 @@ export interface LookOptions {
   readonly withLog?: boolean;
 }
 
+/** A connection, and what it takes to leave nothing behind. */
+export interface Reading {
+  readonly db: Connection;
+  close(): void;
+}
+
 /**
  * Runs `look` on the main file, and its log where asked, apart from whatever else stands beside it. The files must
  * stand still meanwhile.
  */
 export function lookApart<T>(engine: Engine, path: string, options: LookOptions, look: (db: Connection) => T): T {
+  return during(openApart(engine, path, options), look);
+}
+
+/** The same for a look that takes longer than a call. */
+export function openApart(engine: Engine, path: string, options: LookOptions): Reading {
   const { journalMode, scratch, withConstraints = false, withLog = false } = options;
   if (journalMode === "delete" && !withConstraints && !withLog && !hasSidecars(path)) {
-    return withConnection(engine.openUntrusted(path, "readonly"), look);
+    return plainly(engine.openUntrusted(path, "readonly"));
   }
   try {
     const apart = giveSecondName(path, scratch) && (!withLog || giveSecondName(`${path}-wal`, `${scratch}-wal`));
-    if (!apart)
-      return withLog ? lookWhole(engine, path, look) : withConnection(distrust(openInMemory(engine, path)), look);
+    if (!apart) {
+      discard(scratch);
+      return plainly(withLog ? engine.openUntrusted(path, "readonly") : distrust(openInMemory(engine, path)));
+    }
     if (journalMode === "wal") requireSharedMemory(scratch);
     const db = engine.openUntrusted(scratch, withConstraints ? "readwrite" : "readonly");
-    if (withConstraints) db.pragma("query_only = ON");
-    return withConnection(db, look);
-  } finally {
+    const close = () => {
+      db.close();
+      discard(scratch);
+    };
+    try {
+      if (withConstraints) db.pragma("query_only = ON");
+    } catch (error) {
+      close();
+      throw error;
+    }
+    return { db, close };
+  } catch (error) {
     discard(scratch);
+    throw error;
   }
 }
 
@@ -57,14 +80,33 @@ export function lookWhole<T>(
   look: (db: Connection) => T,
   options: { timeout?: number } = {},
 ): T {
-  return withConnection(engine.openUntrusted(path, "readonly", options), look);
+  return during(plainly(engine.openUntrusted(path, "readonly", options)), look);
 }
 
-function withConnection<T>(db: Connection, look: (db: Connection) => T): T {
+/**
+ * A database that nobody else has open, under the launch lock held alone or shared: a connection that may write takes
+ * away again what it makes beside the file, and a second name would break the seal.
+ */
+export function openHeld(engine: Engine, path: string): Reading {
+  const db = engine.openUntrusted(path, "readwrite");
+  try {
+    db.pragma("query_only = ON");
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+  return plainly(db);
+}
+
+export function plainly(db: Connection): Reading {
+  return { db, close: () => void db.close() };
+}
+
+function during<T>({ db, close }: Reading, look: (db: Connection) => T): T {
   try {
     return look(db);
   } finally {
-    db.close();
+    close();
   }
 }
 

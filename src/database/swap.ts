@@ -190,6 +190,18 @@ export function settle(engine: Engine, path: string): () => void {
   });
 }
 
+/** A database that was settled and stays after all goes back to the journal mode that it had. */
+export function unsettle(engine: Engine, path: string): void {
+  named(`opening ${path}`, () => {
+    const db = engine.openUntrusted(path, "readwrite");
+    try {
+      db.pragma("journal_mode = WAL");
+    } finally {
+      db.close();
+    }
+  });
+}
+
 function heldByAnother(path: string): HoldfastError {
   return new HoldfastError({
     code: "DB_IN_USE",

@@ -118,6 +118,15 @@ function needsItAlone(facts: Facts, why: string): Decision {
 function strayOrAbsent(facts: Facts, rules: Rules): Rule {
   const { files, app } = facts;
   if (!isAbsent(files)) return undefined;
+  if (facts.moved) {
+    const { to, at, file } = facts.moved;
+    return refuse({
+      code: "NOT_FOUND",
+      message: `${files.path} is not there any more: it was moved to ${to} at ${at}.`,
+      hint: `Set db-path = ${JSON.stringify(to)} in the settings. To begin anew here instead, delete ${file}`,
+      details: { path: files.path, to, at, record: file },
+    });
+  }
   if (app.readonly) {
     return refuse({
       code: "NOT_FOUND",

@@ -4,6 +4,7 @@ import type { Verification } from "../backups/verify.ts";
 import type { DatabaseFiles } from "../database/files.ts";
 import type { Inspection } from "../database/integrity.ts";
 import { type Layout, type LayoutRelation, relate } from "../database/layout.ts";
+import type { Moved } from "../database/moved.ts";
 import type { Trust } from "../database/seal.ts";
 import type { LedgerEntry, Stamp } from "../database/stamp.ts";
 import type { SwapState } from "../database/swap.ts";
@@ -32,6 +33,8 @@ export interface Facts {
   readonly waited: boolean;
   readonly intent: SwapState | null;
   readonly files: DatabaseFiles;
+  /** Where the database was moved to; null where it is there, or was not. */
+  readonly moved: Moved | null;
   readonly backupsFolder: string;
   /** What is recorded of the last time. */
   readonly trust: Trust;

@@ -1,13 +1,15 @@
 /** The first look: what can be known without opening the database. */
 import { randomUUID } from "node:crypto";
 import { EMPTY_SURVEY, othersAlive, surveyListed } from "../backups/survey.ts";
-import { observeFiles } from "../database/files.ts";
+import { isAbsent, observeFiles } from "../database/files.ts";
 import { layoutOf } from "../database/migrations.ts";
+import { readMoved } from "../database/moved.ts";
 import { recordedId, type Trust, trustOf } from "../database/seal.ts";
 import { unfinishedSwap } from "../database/swap.ts";
 import { HoldfastError, named } from "../errors.ts";
 import { fs } from "../platform/builtins.ts";
-import { type Context, runJob } from "./context.ts";
+import { runJob } from "../toolbox.ts";
+import type { Context } from "./context.ts";
 import type { Facts, LockFact } from "./facts.ts";
 import { clearTemporaries } from "./temporaries.ts";
 
@@ -34,6 +36,7 @@ export async function observe(context: Context, waited: boolean): Promise<Facts>
     waited,
     intent,
     files,
+    moved: isAbsent(files) ? readMoved(places) : null,
     trust,
     recordedId: recordedId(places),
     checked: false,

@@ -11,7 +11,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import gte from "semver/functions/gte.js";
-import { renderLaunch } from "../cli/render.ts";
+import { renderLaunch } from "../cli/render/launch.ts";
 import { renderRefusal } from "../cli/render-error.ts";
 import { type Connection, guard, HoldfastError, type SettingsInput } from "../index.ts";
 import { BEFORE_PRINT, PRINTED } from "./catalogue.ts";

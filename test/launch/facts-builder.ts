@@ -142,6 +142,7 @@ export function facts(...parts: readonly Partial<Facts>[]): Facts {
     logKept: false,
     lastCheck: null,
     backupsFolder: BACKUPS_FOLDER,
+    moved: null,
     ...examined(),
     alone: null,
     survey: survey(),

@@ -1,7 +1,7 @@
 import { guard } from "../../guard.ts";
 import type { LaunchReport } from "../../report.ts";
 import type { Command } from "../command.ts";
-import { renderLaunch } from "../render.ts";
+import { renderLaunch } from "../render/launch.ts";
 
 export const boot: Command<LaunchReport> = {
   name: "boot",

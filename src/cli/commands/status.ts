@@ -1,6 +1,6 @@
 import { status as look, type StatusReport } from "../../status.ts";
 import type { Command } from "../command.ts";
-import { renderStatus } from "../render.ts";
+import { renderStatus } from "../render/status.ts";
 
 export const status: Command<StatusReport> = {
   name: "status",

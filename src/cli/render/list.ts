@@ -1,0 +1,50 @@
+import type { ListedFile, ListReport, TableRows } from "../../operations/list.ts";
+import { RELATIONS } from "./launch.ts";
+import { clean, type Entry, layOut, localTime, localTimes, paint, size, table, wrap } from "./page.ts";
+
+export function renderList(report: ListReport): string {
+  const { database, files, warnings } = clean(report);
+  const none = paint("dim", "none");
+  const rowsOf = (kind: ListedFile["kind"]) => {
+    const listed = files.filter((file) => file.kind === kind);
+    return listed.length === 0 ? [none] : [...table(listed.map(describe)), ...listed.flatMap(describeRows)];
+  };
+  const entries: Entry[] = [
+    { label: "Database", lines: [database] },
+    { label: "Backups", lines: rowsOf("backup") },
+    { label: "Demoted", lines: rowsOf("demoted") },
+    { label: "Quarantined", lines: rowsOf("quarantined") },
+    ...warnings.map((warning) => ({ label: "Warning", format: "yellow" as const, lines: wrap(localTimes(warning)) })),
+  ];
+  return layOut(entries);
+}
+
+function describe(file: ListedFile): string[] {
+  const { id, kind, version, at, reason, label, size: bytes, verifiedAt, newest, layout } = file;
+  const verified = verifiedAt === null ? "not verified" : `verified ${localTime(verifiedAt)}`;
+  return [
+    id,
+    version ?? "unstamped",
+    localTime(at),
+    label === null ? (reason ?? "") : `${reason} "${label}"`,
+    size(bytes),
+    kind === "backup" ? verified : "",
+    layout === null || layout === "equal" ? "" : RELATIONS[layout],
+    newest ? paint("green", "newest") : "",
+  ];
+}
+
+function describeRows({ id, rows }: ListedFile): string[] {
+  if (rows === null) return [];
+  return [`rows of ${id}`, ...table(rows.map(describeTable)).map((line) => `  ${line}`)];
+}
+
+function describeTable({ table: name, rows, live }: TableRows): string[] {
+  const difference = (live ?? 0) - (rows ?? 0);
+  const inDatabase = live === null ? "not in the database" : `${live} in the database`;
+  return [
+    name,
+    rows === null ? "not in it" : `${rows} row${rows === 1 ? "" : "s"}`,
+    difference === 0 ? paint("dim", "the same number") : inDatabase,
+  ];
+}

@@ -1,0 +1,79 @@
+/**
+ * Everything that a person may ask for by hand, for programs: each function is a command of the command line. Whoever only
+ * launches loads none of it.
+ */
+import type * as List from "./operations/list.ts";
+import type { MoveOptions, MoveReport } from "./operations/move.ts";
+import type { ChangeOptions, ChangeReport } from "./operations/operation.ts";
+import type { RestoreOptions } from "./operations/restore.ts";
+import type { SettingsInput } from "./settings-glance.ts";
+
+/**
+ * Lists the backups, the demoted databases and what was quarantined. Changes nothing, and works while the application
+ * runs.
+ *
+ * @param settings the application's TOML file, or the same settings as an object
+ * @throws HoldfastError when the settings are invalid or `db-path` names no regular file
+ */
+export async function list(settings: string | SettingsInput, options: List.ListOptions = {}): Promise<List.ListReport> {
+  return await (await import("./operations/list.ts")).list(settings, options);
+}
+
+/**
+ * Puts a copy of `source` in the database's place, by the same swap as a launch: it is verified first, and what stood there
+ * is set aside, never deleted. The folders that `db-extra` names are restored too, from a folder that has them.
+ *
+ * @param source an id or a label of `list()`, `latest`, or the path of a database file or of a folder that
+ *   `backup({ output })` wrote
+ * @throws NOT_FOUND, NO_USABLE_BACKUP, DB_CORRUPT for the source; DOWNGRADE_REFUSED, MIGRATION_DRIFT where this application
+ *   cannot read it; DB_IN_USE while the application runs; nothing was changed then
+ */
+export async function restore(
+  settings: string | SettingsInput,
+  source: string,
+  options: RestoreOptions = {},
+): Promise<ChangeReport> {
+  return await (await import("./operations/restore.ts")).restore(settings, source, options);
+}
+
+/** Lists the demoted databases, as `list()` does. */
+export async function listDemoted(
+  settings: string | SettingsInput,
+  options: List.ListOptions = {},
+): Promise<List.ListReport> {
+  return await (await import("./operations/demoted.ts")).listDemoted(settings, options);
+}
+
+/** `restore()` for a demoted database; it stays where it is as well, until it is removed. */
+export async function restoreDemoted(
+  settings: string | SettingsInput,
+  id: string,
+  options: RestoreOptions = {},
+): Promise<ChangeReport> {
+  return await (await import("./operations/demoted.ts")).restoreDemoted(settings, id, options);
+}
+
+/** Deletes a demoted database for good, with its sidecars: the one operation that deletes a database. */
+export async function removeDemoted(
+  settings: string | SettingsInput,
+  id: string,
+  options: ChangeOptions = {},
+): Promise<ChangeReport> {
+  return await (await import("./operations/demoted.ts")).removeDemoted(settings, id, options);
+}
+
+/**
+ * Relocates the database with its backups and their index into `folder`, copied and verified before the old files go. The
+ * settings are the application's: the report says what to change in them, and a launch that looks for the database at its
+ * old place says where it is.
+ *
+ * @throws NOT_FOUND, DB_CORRUPT where there is no readable database; IO_FAILED where something in `folder` would be replaced;
+ *   DB_IN_USE while the application runs; DISK_FULL; nothing was changed then
+ */
+export async function move(
+  settings: string | SettingsInput,
+  folder: string,
+  options: MoveOptions = {},
+): Promise<MoveReport> {
+  return await (await import("./operations/move.ts")).move(settings, folder, options);
+}

@@ -1,0 +1,64 @@
+/** Databases that were set aside because the running version could not read them. */
+import { basename, join } from "node:path";
+import { HoldfastError, named } from "../errors.ts";
+import { removeDurably } from "../platform/atomic-file.ts";
+import type { ActionReport } from "../report.ts";
+import type { SettingsInput } from "../settings-glance.ts";
+import { reporter } from "../toolbox.ts";
+import { withDatabaseAlone } from "./hold.ts";
+import { type ListOptions, type ListReport, list } from "./list.ts";
+import { type ChangeOptions, type ChangeReport, operate } from "./operation.ts";
+import { type RestoreOptions, restoreNamed } from "./restore.ts";
+import { findSource } from "./source.ts";
+import { takeStock } from "./take-stock.ts";
+
+export async function listDemoted(settings: string | SettingsInput, options: ListOptions = {}): Promise<ListReport> {
+  const report = await list(settings, options);
+  return { ...report, files: report.files.filter((file) => file.kind === "demoted") };
+}
+
+/** Brings one back; it stays where it is as well, until it is removed. */
+export async function restoreDemoted(
+  settings: string | SettingsInput,
+  id: string,
+  options: RestoreOptions = {},
+): Promise<ChangeReport> {
+  return await operate("demoted restore", settings, options, (op) => restoreNamed(op, id, options, "demoted"));
+}
+
+/** The one operation that deletes a database: it must be named. */
+export async function removeDemoted(
+  settings: string | SettingsInput,
+  id: string,
+  options: ChangeOptions = {},
+): Promise<ChangeReport> {
+  return await operate("demoted remove", settings, options, (op) =>
+    withDatabaseAlone(op, async () => {
+      const { places } = op;
+      const source = findSource(op, await takeStock(op), id);
+      if (source.kind !== "demoted") {
+        throw new HoldfastError({
+          code: "NOT_FOUND",
+          message: `${source.id} is no demoted database; nothing was removed.`,
+          hint: "See those that there are: holdfast demoted list",
+          details: { path: source.path },
+        });
+      }
+      const files = source.set.files.map((file) => join(places.backups, file));
+      const plan: ActionReport[] = files.map((file) => ({
+        action: "remove",
+        reason: `it is deleted for good, with the rows that only ${basename(source.path)} has`,
+        file,
+      }));
+      const done = await op.ask(options, plan);
+      if (done) return done;
+      const report = reporter(op);
+      // The database last: sidecars without it would be strays.
+      for (const each of [...plan].reverse()) {
+        named(`removing ${each.file}`, () => removeDurably(String(each.file)));
+        report(each);
+      }
+      return op.report("done");
+    }),
+  );
+}

@@ -1,0 +1,63 @@
+/** What `status()` tells of what there is. */
+import type { IndexEntry } from "../backups/index-file.ts";
+import type { SetAside } from "../backups/survey.ts";
+import { type Layout, relate } from "../database/layout.ts";
+import type { LedgerEntry } from "../database/stamp.ts";
+import type { SettingsInput } from "../settings-glance.ts";
+import type { BackupStatus, SetAsideStatus, StatusOptions, StatusReport } from "../status.ts";
+import { type Operation, operate } from "./operation.ts";
+import { type Stock, takeStock } from "./take-stock.ts";
+
+export async function tellStatus(settings: string | SettingsInput, options: StatusOptions): Promise<StatusReport> {
+  return await operate("status", settings, options, async (op) => describe(op, await takeStock(op)));
+}
+
+function describe({ settings, places, warnings }: Operation, stock: Stock): StatusReport {
+  const { known, heldBy, swap, file, sidecars, survey, own } = stock;
+  const { self, state, problem, journalMode } = stock.database;
+  const stamp = self?.stamp ?? null;
+  return {
+    appVersion: settings.appVersion,
+    paths: {
+      settings: settings.origin,
+      database: places.database,
+      migrations: typeof settings.migrations === "string" ? settings.migrations : null,
+      backups: places.backups,
+      lock: places.lock,
+      index: places.index,
+    },
+    database: { state, problem, file, sidecars, journalMode },
+    heldBy,
+    stamp: stamp && { databaseId: stamp.databaseId, version: stamp.appVersion, changedAt: stamp.changedAt },
+    layout: self && describeLayout(self.ledger, known),
+    backups: own.map(describeBackup),
+    otherBackups: survey.backups.length - own.length,
+    demoted: setAside(survey, "demoted"),
+    quarantined: setAside(survey, "quarantined"),
+    unfinishedSwap: swap && {
+      resumable: swap.kind === "resumable",
+      differences: swap.kind === "broken" ? swap.differences : [],
+    },
+    warnings,
+  };
+}
+
+function describeLayout(ledger: readonly LedgerEntry[], known: Layout | null): StatusReport["layout"] {
+  const relation = known && relate(ledger, known);
+  return {
+    applied: ledger.map(({ name, appliedAt, appVersion }) => ({ name, appliedAt, appVersion })),
+    relation,
+    pending: relation === "behind" && known ? known.slice(ledger.length).map((step) => step.name) : [],
+  };
+}
+
+function describeBackup(entry: IndexEntry, place: number): BackupStatus {
+  const { file, version, createdAt, reason, label, size, verifiedAt } = entry;
+  return { file, version, createdAt, reason, label, size, verifiedAt, newest: place === 0 };
+}
+
+function setAside(survey: Stock["survey"], kind: SetAside["kind"]): SetAsideStatus[] {
+  return survey.setAside
+    .filter((each) => each.kind === kind)
+    .map(({ file, version, files, size, at }) => ({ file, version, files, size, at }));
+}

@@ -1,0 +1,122 @@
+/** The folders that `db-extra` names, restored with the database: copied and checked first, then swapped by renames. */
+import { basename, dirname, join, relative } from "node:path";
+import type { Manifest } from "../backups/manifest.ts";
+import { sha256Of } from "../database/read-raw.ts";
+import { HoldfastError, named } from "../errors.ts";
+import { createPrivateFolder, syncFolder } from "../platform/atomic-file.ts";
+import { fs, randomHex } from "../platform/builtins.ts";
+import { requireSpace } from "../platform/free-space.ts";
+import { retryBusy } from "../platform/retry-busy.ts";
+import { runJob, stopIfAborted } from "../toolbox.ts";
+import type { Operation } from "./operation.ts";
+import type { Source } from "./source.ts";
+
+const { lstatSync, renameSync, rmSync } = fs;
+
+export interface ExtraSwap {
+  /** As `db-extra` has it. */
+  readonly name: string;
+  readonly from: string;
+  readonly to: string;
+  /** Where what is there goes; null where there is nothing. */
+  readonly aside: string | null;
+  readonly staged: string;
+  readonly files: Manifest["files"];
+}
+
+/** @param target they are restored into this folder instead */
+export function foreseeExtras(op: Operation, source: Source, target?: string): ExtraSwap[] {
+  if (source.kind !== "folder") return [];
+  const { manifest, folder } = source;
+  const time = op.now().toISOString().replace(/\.\d+/, "").replaceAll(/[-:]/g, "");
+  return manifest.extra.flatMap(({ name, path }): ExtraSwap[] => {
+    const here = op.settings.extra.find((each) => each.name === name)?.path;
+    const to = target === undefined ? here : join(target, basename(path));
+    if (to === undefined) {
+      op.warn(
+        `The files of ${name} are not restored, for db-extra does not name that folder: they stay in ${join(folder, path)}.`,
+      );
+      return [];
+    }
+    const files = manifest.files.filter((file) => file.path.startsWith(`${path}/`));
+    const taken = lstatSync(to, { throwIfNoEntry: false }) !== undefined;
+    const aside = taken ? freeFolder(`${to}-${time}-replaced`) : null;
+    const staged = join(dirname(to), `.${basename(to)}-restore-${randomHex(6)}.tmp`);
+    return [{ name, from: join(folder, path), to, aside, staged, files }];
+  });
+}
+
+function freeFolder(path: string): string {
+  for (let n = 1; ; n++) {
+    const free = n === 1 ? path : `${path}-${n}`;
+    if (!lstatSync(free, { throwIfNoEntry: false })) return free;
+  }
+}
+
+/** Copies all of them beside the folders whose place they take. */
+export async function stageExtras(op: Operation, source: Source, extras: readonly ExtraSwap[]): Promise<void> {
+  if (source.kind !== "folder") return;
+  for (const { staged, from, files } of extras) {
+    named(`making the folder ${staged}`, () => {
+      createPrivateFolder(staged);
+      requireSpace(
+        staged,
+        files.reduce((sum, file) => sum + file.size, 0),
+      );
+    });
+    const folders = new Set([staged]);
+    for (const [done, { path, sha256 }] of files.entries()) {
+      stopIfAborted(op.signal);
+      op.onEvent({ kind: "copy", message: `copying ${path}`, done, total: files.length, unit: "files" });
+      const original = join(source.folder, path);
+      const copy = join(staged, relative(from, original));
+      named(`making the folder ${dirname(copy)}`, () => createPrivateFolder(dirname(copy)));
+      folders.add(dirname(copy));
+      await runJob(op, "copy", { from: original, to: copy });
+      if (sha256Of(copy) !== sha256) throw changed(original);
+    }
+    for (const folder of folders) syncFolder(folder);
+  }
+}
+
+function changed(path: string): HoldfastError {
+  return new HoldfastError({
+    code: "IO_FAILED",
+    message: `The copy of ${path} has other bytes than its manifest lists; nothing was changed.`,
+    hint: "Give the command again; if it happens again, check the medium.",
+    details: { path },
+  });
+}
+
+/** What it returns takes it all back. */
+export function swapExtras(extras: readonly ExtraSwap[]): () => void {
+  const undo: (() => void)[] = [];
+  const rename = (from: string, to: string) => {
+    retryBusy(() => renameSync(from, to));
+    syncFolder(dirname(to));
+  };
+  const takeBack = () => {
+    for (const step of undo.reverse()) step();
+  };
+  try {
+    for (const { to, aside, staged } of extras) {
+      named(`replacing ${to}`, () => {
+        if (aside !== null) {
+          rename(to, aside);
+          undo.push(() => rename(aside, to));
+        }
+        rename(staged, to);
+        undo.push(() => rename(to, staged));
+      });
+    }
+  } catch (error) {
+    takeBack();
+    throw error;
+  }
+  return takeBack;
+}
+
+/** Removes the copies that took no place. */
+export function dropExtras(extras: readonly ExtraSwap[]): void {
+  for (const { staged } of extras) rmSync(staged, { recursive: true, force: true });
+}

@@ -1,0 +1,177 @@
+/** Getting hold of the database: alone, to change it, or beside whoever has it, to read it. */
+import { isAbsent, livingSidecars, observeFiles, presentSidecars } from "../database/files.ts";
+import { openApart, openHeld, plainly, type Reading } from "../database/look.ts";
+import type { Connection } from "../database/open.ts";
+import { headerOf } from "../database/read-raw.ts";
+import { finishSwap, unfinishedSwap } from "../database/swap.ts";
+import { HoldfastError, named } from "../errors.ts";
+import { openLock } from "../launch/launch-lock.ts";
+import { clearTemporaries } from "../launch/temporaries.ts";
+import { orphansGone } from "../launch/wait.ts";
+import { isWritable } from "../platform/atomic-file.ts";
+import { type FileLock, poll } from "../platform/lock.ts";
+import { register } from "../platform/registry.ts";
+import { copier } from "../toolbox.ts";
+import type { Operation } from "./operation.ts";
+
+/**
+ * Runs `task` while neither an application, nor a launch, nor another operation has the database. A swap that was cut
+ * off is completed first, as a launch would.
+ *
+ * @throws DB_IN_USE, DB_LOCKED after `db-lock-timeout`; SWAP_INTERRUPTED
+ */
+export async function withDatabaseAlone<Result>(op: Operation, task: () => Promise<Result>): Promise<Result> {
+  const { places, engine, settings, signal } = op;
+  const unregister = register(places.database);
+  const lock = openLock(engine.openPlain, places, { dryRun: false, readonly: false }) as FileLock;
+  try {
+    await getAlone(op, lock);
+    await orphansGone({ engine, places, settings, signal });
+    op.alone = true;
+    await completeSwap(op);
+    op.warn(...clearTemporaries(places));
+    return await task();
+  } finally {
+    await op.stopChild();
+    if (op.alone && unfinishedSwap(places) === null) clearTemporaries(places);
+    op.alone = false;
+    lock.release();
+    unregister();
+  }
+}
+
+async function getAlone(op: Operation, lock: FileLock): Promise<void> {
+  const { places, settings, signal } = op;
+  if (lock.tryExclusive()) return;
+  op.onEvent({ kind: "wait", message: `another process has ${places.database}` });
+  if (await poll(() => lock.tryExclusive(), settings.lockTimeout, signal)) return;
+  throw lock.tryShared() ? inUse(op) : locked(op);
+}
+
+function inUse({ name, places: { database } }: Operation): HoldfastError {
+  return new HoldfastError({
+    code: "DB_IN_USE",
+    message: `${database} is open in another process, and holdfast ${name} needs it alone; nothing was changed.`,
+    hint: "Close the application, then give the command again.",
+    details: { path: database },
+  });
+}
+
+function locked({ settings, places: { database } }: Operation): HoldfastError {
+  return new HoldfastError({
+    code: "DB_LOCKED",
+    message: `A launch, or another command, has been at work on ${database} for ${settings.lockTimeout / 1000} s; nothing was changed.`,
+    hint: "Wait until it has finished, then give the command again.",
+    details: { path: database },
+  });
+}
+
+async function completeSwap(op: Operation): Promise<void> {
+  const { places } = op;
+  const swap = unfinishedSwap(places);
+  if (swap === null) return;
+  if (swap.kind === "broken") throw interrupted(op, swap.differences);
+  await finishSwap(places, copier(op));
+  op.warn(`A replacement of ${places.database} that had been cut off was completed first.`);
+}
+
+function interrupted({ places: { database } }: Operation, differences: readonly string[]): HoldfastError {
+  return new HoldfastError({
+    code: "SWAP_INTERRUPTED",
+    message: `A replacement of ${database} was cut off${differences.length === 0 ? "" : `, and its files are no longer those that it names: ${differences.join("; ")}`}. Nothing was changed.`,
+    hint:
+      differences.length === 0
+        ? "Complete it first: holdfast boot"
+        : "Put the files back as they were; holdfast status lists them.",
+    details: { path: database, differences },
+  });
+}
+
+/**
+ * Runs `task` while no launch replaces the database: beside an application that has it open, or, where nobody has, in
+ * an application's place.
+ *
+ * @param task gets true where nobody else has it
+ * @throws DB_LOCKED after `db-lock-timeout`; SWAP_INTERRUPTED
+ */
+export async function withDatabaseHeld<Result>(
+  op: Operation,
+  task: (alone: boolean) => Promise<Result>,
+): Promise<Result> {
+  const { places, engine, settings, signal } = op;
+  const lock = openLock(engine.openPlain, places, { dryRun: false, readonly: !isWritable(places.folder) });
+  let alone = lock === null;
+  try {
+    const held = () => {
+      alone = lock?.tryExclusive() ?? true;
+      if (alone) lock?.toShared();
+      return alone || (lock?.tryShared() ?? true);
+    };
+    if (!(await poll(held, settings.lockTimeout, signal))) throw locked(op);
+    const swap = named(`reading ${places.backups}`, () => unfinishedSwap(places));
+    if (swap) throw interrupted(op, swap.kind === "broken" ? swap.differences : []);
+    return await task(alone);
+  } finally {
+    await op.stopChild();
+    lock?.release();
+  }
+}
+
+/**
+ * Runs `task` with a connection that reads the live database, as it was last committed.
+ *
+ * @throws NOT_FOUND when there is none
+ */
+export async function withLiveDatabase<Result>(
+  op: Operation,
+  task: (db: Connection) => Promise<Result>,
+): Promise<Result> {
+  return await withDatabaseHeld(op, async (alone) => {
+    const { database, folder } = op.places;
+    if (isAbsent(observeFiles(database))) throw noDatabase(op);
+    const reading = named(`opening ${database}`, () =>
+      openLive(op, alone && isWritable(folder) && isWritable(database)),
+    );
+    try {
+      return await task(reading.db);
+    } finally {
+      reading.close();
+    }
+  });
+}
+
+export function noDatabase({ places: { database } }: Operation): HoldfastError {
+  return new HoldfastError({
+    code: "NOT_FOUND",
+    message: `There is no database at ${database}, or it has zero bytes.`,
+    hint: "See what is left: holdfast list. Bring the newest backup back: holdfast restore latest",
+    details: { path: database },
+  });
+}
+
+/** A log that a kill left is read as it is, and stays for the next launch to look at. */
+function openLive({ engine, places: { database } }: Operation, alone: boolean): Reading {
+  const left = livingSidecars(observeFiles(database)).length > 0;
+  return alone && !left ? openHeld(engine, database) : plainly(engine.openUntrusted(database, "readonly"));
+}
+
+/** The same for any other database file, which is left as it was found, with nothing beside it. */
+export async function withFile<Result>(
+  op: Operation,
+  path: string,
+  task: (db: Connection) => Promise<Result>,
+): Promise<Result> {
+  const reading = named(`opening ${path}`, () => {
+    const sidecars = presentSidecars(observeFiles(path));
+    return openApart(op.engine, path, {
+      journalMode: headerOf(path).journalMode,
+      scratch: op.scratchFor(path),
+      withLog: sidecars.includes("-wal"),
+    });
+  });
+  try {
+    return await task(reading.db);
+  } finally {
+    reading.close();
+  }
+}

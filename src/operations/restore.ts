@@ -1,0 +1,300 @@
+/** Putting a backup, or another file, in the database's place; what stood there is set aside first. */
+import { basename, dirname, join, resolve } from "node:path";
+import { freeName } from "../backups/set-aside.ts";
+import { livingSidecars, observeFiles, SIDECARS } from "../database/files.ts";
+import { discard } from "../database/look.ts";
+import { removeSeal } from "../database/seal.ts";
+import { removeBackupRow } from "../database/stamp.ts";
+import { settle, swap, unfinishedSwap, unsettle } from "../database/swap.ts";
+import { HoldfastError, named } from "../errors.ts";
+import { dropStaged, takeOwner } from "../launch/staged.ts";
+import { whenFree } from "../launch/wait.ts";
+import { demotedName, quarantineName, temporaryIn } from "../places.ts";
+import { createPrivateFolder, makePrivate, replaceFile, syncFile } from "../platform/atomic-file.ts";
+import { fs } from "../platform/builtins.ts";
+import type { ActionReport } from "../report.ts";
+import type { SettingsInput } from "../settings-glance.ts";
+import { copier, reporter, runJob, stopIfAborted } from "../toolbox.ts";
+import { dropExtras, type ExtraSwap, foreseeExtras, stageExtras, swapExtras } from "./extra-restore.ts";
+import { withDatabaseAlone } from "./hold.ts";
+import { type ChangeOptions, type ChangeReport, type Operation, operate } from "./operation.ts";
+import { findSource, type Source } from "./source.ts";
+import { type Stock, takeStock } from "./take-stock.ts";
+import { requireReadable, type Verified, verifySource } from "./verify-source.ts";
+
+const { lstatSync } = fs;
+
+export interface RestoreOptions extends ChangeOptions {
+  /** Restores into this folder instead, and leaves the database alone; what is there already is refused. */
+  readonly target?: string | undefined;
+  /** Restores what this application cannot read, or what is of another database. Default false. */
+  readonly force?: boolean | undefined;
+}
+
+/**
+ * @param source an id, a label, `latest`, or the path of a file or folder
+ */
+export async function restore(
+  settings: string | SettingsInput,
+  source: string,
+  options: RestoreOptions = {},
+): Promise<ChangeReport> {
+  return await operate("restore", settings, options, (op) => restoreNamed(op, source, options));
+}
+
+/** @param only the kind of source that is meant; default: any */
+export async function restoreNamed(
+  op: Operation,
+  name: string,
+  options: RestoreOptions,
+  only?: Source["kind"],
+): Promise<ChangeReport> {
+  const { target } = options;
+  if (target !== undefined) return await restoreElsewhere(op, name, resolve(target), options);
+  return await withDatabaseAlone(op, async () => {
+    const stock = await takeStock(op);
+    const source = findSource(op, stock, name);
+    if (only !== undefined && source.kind !== only) throw notOfKind(source, only);
+    const verified = await requireVerified(op, source);
+    if (!options.force) {
+      requireReadable(op, stock.known, source, verified.self);
+      requireSameDatabase(op, stock, source, verified);
+    }
+    return await replaceDatabase(op, stock, source, verified, options);
+  });
+}
+
+type Sound = Extract<Verified, { ok: true }>;
+
+async function requireVerified(op: Operation, source: Source): Promise<Sound> {
+  const verified = await verifySource(op, source);
+  if (verified.ok) {
+    op.warn(...verified.warnings);
+    return verified;
+  }
+  throw new HoldfastError({
+    code: source.kind === "backup" ? "NO_USABLE_BACKUP" : "DB_CORRUPT",
+    message: `${source.path} cannot be restored: ${verified.reason}. Nothing was changed.`,
+    hint: "Name another one: holdfast list",
+    details: { path: source.path, reason: verified.reason },
+  });
+}
+
+function notOfKind(source: Source, only: Source["kind"]): HoldfastError {
+  return new HoldfastError({
+    code: "NOT_FOUND",
+    message: `${source.id} is no ${only} database; nothing was changed.`,
+    hint: `See those that there are: holdfast ${only === "demoted" ? "demoted list" : "list"}`,
+    details: { path: source.path },
+  });
+}
+
+function requireSameDatabase(op: Operation, { database }: Stock, source: Source, { self }: Sound): void {
+  const here = database.self?.stamp?.databaseId;
+  const there = self?.stamp?.databaseId ?? self?.backup?.databaseId;
+  if (here === undefined || there === undefined || here === there) return;
+  throw new HoldfastError({
+    code: "NO_USABLE_BACKUP",
+    message: `${source.path} is of another database than ${op.places.database}: their ids differ. Nothing was changed.`,
+    hint: "If it is to take its place all the same, give --force; to look at it first, restore it elsewhere with --target.",
+    details: { path: source.path, id: there, expected: here },
+  });
+}
+
+interface Place {
+  /** Where what is there goes; null where there is nothing. */
+  readonly aside: string | null;
+  readonly action: "demote" | "quarantine";
+}
+
+/** What is corrupt is quarantined; everything else may be of use, and is never deleted. */
+function placeFor({ places, now }: Operation, { database }: Stock): Place {
+  const action = database.state === "corrupt" ? "quarantine" : "demote";
+  if (database.state === "missing" || database.state === "empty") return { aside: null, action };
+  const name =
+    action === "quarantine"
+      ? quarantineName(places.stem, now().toISOString())
+      : demotedName(places.stem, database.self?.stamp?.appVersion ?? null);
+  return { aside: freeName(places.backups, name), action };
+}
+
+async function replaceDatabase(
+  op: Operation,
+  stock: Stock,
+  source: Source,
+  verified: Sound,
+  options: RestoreOptions,
+): Promise<ChangeReport> {
+  const { places, engine } = op;
+  named(`making room in ${places.backups}`, () => createPrivateFolder(places.backups));
+  const { aside, action } = placeFor(op, stock);
+  const version = stock.database.self?.stamp?.appVersion ?? null;
+  const extras = foreseeExtras(op, source);
+  const plan = planOf(op, source, verified, places.database, extras);
+  const keep: ActionReport = {
+    action,
+    reason: action === "demote" ? "it is kept until you remove it" : "the corrupt file is kept as found",
+    file: aside ?? "",
+    version,
+  };
+  const done = await op.ask(options, [...(aside === null ? [] : [keep]), ...plan]);
+  if (done) return done;
+  const report = reporter(op);
+  const staged = temporaryIn(places.folder, places, "restore");
+  let letGo = () => {};
+  let settled = false;
+  try {
+    await stageDatabase(op, source, verified, staged, places.database, stock.database.journalMode);
+    await stageExtras(op, source, extras);
+    stopIfAborted(op.signal);
+    // What does not open has its sidecars set aside with it.
+    if (stock.database.state === "readable") {
+      letGo = await whenFree(op, () => settle(engine, places.database));
+      settled = true;
+    }
+    named(`breaking the seal of ${places.database}`, () => removeSeal(places));
+    const takeBack = swapExtras(extras);
+    try {
+      await swap({ places, staged, aside }, copier(op));
+    } catch (error) {
+      if (unfinishedSwap(places) === null) takeBack();
+      throw error;
+    }
+  } catch (error) {
+    letGo();
+    dropStaged(places, staged);
+    if (settled && stock.database.journalMode === "wal" && unfinishedSwap(places) === null) {
+      unsettle(engine, places.database);
+    }
+    throw error;
+  } finally {
+    letGo();
+    dropExtras(extras);
+  }
+  if (aside !== null) {
+    for (const ending of ["", ...SIDECARS]) makePrivate(aside + ending);
+    report(keep);
+  }
+  for (const each of plan) report(each);
+  return op.report("done");
+}
+
+async function restoreElsewhere(
+  op: Operation,
+  name: string,
+  target: string,
+  options: RestoreOptions,
+): Promise<ChangeReport> {
+  const { places } = op;
+  const stock = await takeStock(op);
+  const source = findSource(op, stock, name);
+  const verified = await requireVerified(op, source);
+  const path = join(target, basename(places.database));
+  const extras = foreseeExtras(op, source, target);
+  for (const each of [path, ...SIDECARS.map((ending) => path + ending), ...extras.map((extra) => extra.to)]) {
+    if (lstatSync(each, { throwIfNoEntry: false })) throw exists(each);
+  }
+  const plan = planOf(op, source, verified, path, extras);
+  const done = await op.ask(options, plan);
+  if (done) return done;
+  const report = reporter(op);
+  named(`making the folder ${target}`, () => createPrivateFolder(target));
+  const staged = temporaryIn(target, places, "restore");
+  try {
+    await stageDatabase(op, source, verified, staged, path, null);
+    await stageExtras(op, source, extras);
+    stopIfAborted(op.signal);
+    swapExtras(extras);
+    named(`writing ${path}`, () => replaceFile(staged, path));
+  } catch (error) {
+    discard(staged);
+    throw error;
+  } finally {
+    dropExtras(extras);
+  }
+  for (const each of plan) report(each);
+  return op.report("done");
+}
+
+function exists(path: string): HoldfastError {
+  return new HoldfastError({
+    code: "IO_FAILED",
+    message: `${path} exists already, and is not replaced; nothing was changed.`,
+    hint: "Name a folder in which it does not, or move it away.",
+    details: { path },
+  });
+}
+
+function planOf(
+  op: Operation,
+  source: Source,
+  { self }: Sound,
+  path: string,
+  extras: readonly ExtraSwap[],
+): ActionReport[] {
+  const version = self?.backup?.version ?? self?.stamp?.appVersion ?? null;
+  const elsewhere = path !== op.places.database;
+  return [
+    {
+      action: "restore",
+      reason: elsewhere ? `a copy of it becomes ${path}` : "a copy of it takes the database's place",
+      file: source.path,
+      version,
+    },
+    ...extras.flatMap(({ name, from, to, aside }): ActionReport[] => [
+      ...(aside === null
+        ? []
+        : [{ action: "move" as const, reason: `the folder ${to} is kept under this name`, file: aside }]),
+      { action: "restore", reason: `the files of ${name} become ${to}`, file: from },
+    ]),
+  ];
+}
+
+/**
+ * A copy that is whole without sidecars, checked, and no backup any more.
+ *
+ * @param mode of the database whose place it takes, for a source that does not remember its own
+ */
+async function stageDatabase(
+  op: Operation,
+  source: Source,
+  { sha256, self }: Sound,
+  staged: string,
+  path: string,
+  mode: "wal" | "delete" | null,
+): Promise<void> {
+  const { places, engine } = op;
+  op.onEvent({ kind: "copy", message: `copying ${source.path}` });
+  if (sha256 !== null) await runJob(op, "stage", { from: source.path, to: staged, sha256 });
+  else {
+    await runJob(op, "copy", { from: source.path, to: staged });
+    for (const ending of livingSidecars(observeFiles(source.path))) {
+      await runJob(op, "copy", { from: source.path + ending, to: staged + ending });
+    }
+  }
+  named(`making ${staged} ready`, () => {
+    const db = engine.openUntrusted(staged, "readwrite");
+    try {
+      db.pragma("locking_mode = EXCLUSIVE");
+      const own = String(db.pragma("journal_mode", { simple: true }));
+      db.pragma("journal_mode = DELETE");
+      if (self?.backup) removeBackupRow(db);
+      if ((self?.backup?.journalMode ?? mode ?? own) === "wal") db.pragma("journal_mode = WAL");
+    } finally {
+      db.close();
+    }
+  });
+  const scratch = temporaryIn(dirname(staged), places, "look");
+  const order = { path: staged, scope: "alone", check: "full", scratch, beside: false } as const;
+  const { verdict } = await runJob(op, "examine", order);
+  if (verdict.kind !== "sound") {
+    throw new HoldfastError({
+      code: "IO_FAILED",
+      message: `The copy of ${source.path} failed its check, though the file itself passed; nothing was changed.`,
+      hint: "Give the command again; if it happens again, check the medium.",
+      details: { path: source.path },
+    });
+  }
+  takeOwner(staged, path, self?.backup?.fileMode);
+  named(`flushing ${staged}`, () => syncFile(staged));
+}

@@ -1,0 +1,82 @@
+/** Whether what a person named is sound, and whether this application can read it. */
+import { usability } from "../backups/choose.ts";
+import { unlessCutOff } from "../backups/verify.ts";
+import type { Inspection } from "../database/integrity.ts";
+import { type Layout, type LayoutRelation, relate } from "../database/layout.ts";
+import type { SelfDescription } from "../database/stamp.ts";
+import { clipped, HoldfastError } from "../errors.ts";
+import { runJob } from "../toolbox.ts";
+import type { Operation } from "./operation.ts";
+import type { Source } from "./source.ts";
+
+export type Verified =
+  | {
+      readonly ok: true;
+      /** Null for a file that may have sidecars. */
+      readonly sha256: string | null;
+      readonly self: SelfDescription | null;
+      /** What is amiss with the application's data, which is no damage. */
+      readonly warnings: readonly string[];
+    }
+  | { readonly ok: false; readonly reason: string };
+
+/** Reads all of it: its checksums, where it has some, and its pages. */
+export async function verifySource(op: Operation, source: Source): Promise<Verified> {
+  const { places } = op;
+  const message = `verifying ${source.path}`;
+  op.onEvent({ kind: "verify", message });
+  if (source.kind === "backup") {
+    const found = await unlessCutOff(runJob(op, "verify", { places, entry: source.entry, app: null }));
+    if (!found.ok) return found;
+    return { ok: true, sha256: found.sha256, ...describe(found.inspection) };
+  }
+  if (source.kind === "folder") {
+    const { folder, manifest } = source;
+    const problems = await runJob(op, "check-files", { folder, files: manifest.files }, ({ done, total, what }) =>
+      op.onEvent({ kind: "verify", message: `verifying ${folder}: ${what}`, done, total, unit: "bytes" }),
+    );
+    const [first] = problems;
+    if (first) {
+      const more = problems.length > 1 ? `, and ${problems.length - 1} more files are not as listed` : "";
+      return { ok: false, reason: `${first.path}: ${first.problem}${more}` };
+    }
+  }
+  const scratch = op.scratchFor(source.path);
+  const order = { path: source.path, scope: "whole", check: "full", scratch, beside: false } as const;
+  const inspection = await runJob(op, "examine", order, ({ done, total, what }) =>
+    op.onEvent({ kind: "verify", message: `${message}: ${what}`, done, total, unit: "tables" }),
+  );
+  const { verdict } = inspection;
+  if (verdict.kind === "corrupt") return { ok: false, reason: `it is corrupt: ${clipped(verdict.problems[0] ?? "")}` };
+  if (verdict.kind === "impossible") return { ok: false, reason: `it could not be checked: ${verdict.reason}` };
+  return { ok: true, sha256: null, ...describe(inspection) };
+}
+
+function describe({ self, verdict }: Inspection): { self: SelfDescription | null; warnings: readonly string[] } {
+  return { self, warnings: verdict.kind === "sound" ? verdict.warnings : [] };
+}
+
+/** How what was verified stands to this application; null where either layout is not known. */
+export function relationTo(known: Layout | null, self: SelfDescription | null): LayoutRelation | null {
+  return known && self ? relate(self.ledger, known) : null;
+}
+
+/** @throws DOWNGRADE_REFUSED, MIGRATION_DRIFT where this application cannot read it */
+export function requireReadable(
+  op: Operation,
+  known: Layout | null,
+  source: Source,
+  self: SelfDescription | null,
+): void {
+  if (!known || !self) return;
+  const { usable, relation } = usability(self.ledger, known, op.settings.appVersion ?? "0.0.0");
+  if (usable) return;
+  const version = self.stamp?.appVersion;
+  const ahead = relation === "ahead";
+  throw new HoldfastError({
+    code: ahead ? "DOWNGRADE_REFUSED" : "MIGRATION_DRIFT",
+    message: `${source.path} is of ${version === undefined ? "another version" : `version ${version}`}, and its layout is ${ahead ? "ahead of" : "not one of"} this application's, which cannot read it; nothing was changed.`,
+    hint: `${ahead && version !== undefined ? `Install version ${version} or later` : "Name another backup: holdfast list"}, or put it there all the same with --force.`,
+    details: { path: source.path, version: version ?? null, relation },
+  });
+}
