@@ -1,5 +1,5 @@
 /** Relocating the database with everything that Holdfast keeps of it: copied and verified first, then the old files go. */
-import { basename, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { checksumFileOf } from "../backups/checksum-file.ts";
 import { readIndex, withIndexLock, writeIndex } from "../backups/index-file.ts";
 import { SIDECARS } from "../database/files.ts";
@@ -9,8 +9,8 @@ import { settle, unsettle } from "../database/swap.ts";
 import { HoldfastError, named } from "../errors.ts";
 import { takeOwner } from "../launch/staged.ts";
 import { whenFree } from "../launch/wait.ts";
-import { type Places, placesOf, temporaryIn } from "../places.ts";
-import { createPrivateFolder, discardFile, removeDurably, replaceFile, syncFile } from "../platform/atomic-file.ts";
+import { type Places, placesOf } from "../places.ts";
+import { createPrivateFolder, removeDurably, replaceFile, syncFile, syncFolder } from "../platform/atomic-file.ts";
 import { fs } from "../platform/builtins.ts";
 import { requireSpace } from "../platform/free-space.ts";
 import { realPath } from "../platform/real-path.ts";
@@ -21,7 +21,7 @@ import { noDatabase, withDatabaseAlone } from "./hold.ts";
 import { type ChangeOptions, type ChangeReport, type Operation, operate } from "./operation.ts";
 import { type Stock, takeStock } from "./take-stock.ts";
 
-const { existsSync, lstatSync, statSync } = fs;
+const { existsSync, lstatSync, rmSync, statSync } = fs;
 
 export interface MoveOptions extends ChangeOptions {
   /** Leaves the old files where they are. Default false. */
@@ -116,7 +116,10 @@ function settingsFor({ settings, places }: Operation, to: Places): MoveReport["s
   ];
 }
 
-/** The database appears last and disappears first: whoever finds it at a place finds everything there. */
+/**
+ * All of it is copied under a temporary name first. The database appears last and disappears first: whoever finds it at
+ * a place finds everything there.
+ */
 async function relocate(
   op: Operation,
   stock: Stock,
@@ -125,52 +128,56 @@ async function relocate(
   { keep = false }: MoveOptions,
 ): Promise<void> {
   const { places, engine } = op;
-  const made: string[] = [];
+  const isNew = !existsSync(to.folder);
+  const staging = isNew
+    ? join(dirname(to.folder), `.${basename(to.folder)}-moving.tmp`)
+    : join(to.folder, `.${to.stem}-moving.tmp`);
   const letGo = await whenFree(op, () => settle(engine, places.database));
   try {
-    named(`making the folder ${to.backups}`, () => {
-      createPrivateFolder(to.backups);
-      const sizes = [places.database, ...kept.map((file) => join(places.backups, file))].map(
-        (file) => statSync(file).size,
-      );
-      requireSpace(
-        to.folder,
-        sizes.reduce((sum, size) => sum + size, 0),
-      );
-    });
-    for (const [done, file] of kept.entries()) {
-      stopIfAborted(op.signal);
-      op.onEvent({ kind: "copy", message: `copying ${file}`, done, total: kept.length + 1, unit: "files" });
-      const copy = join(to.backups, file);
-      made.push(copy);
-      await runJob(op, "stage", { from: join(places.backups, file), to: copy, sha256: null });
-    }
-    named(`writing the index ${to.index}`, () => {
-      made.push(to.index);
-      writeIndex(to, { entries: stock.own.map((entry) => ({ ...entry, source: null })), restores: [] });
-    });
-    const staged = temporaryIn(to.folder, to, "moved");
-    made.push(staged, ...SIDECARS.map((ending) => staged + ending));
-    op.onEvent({
-      kind: "copy",
-      message: `copying ${places.database}`,
-      done: kept.length,
-      total: kept.length + 1,
-      unit: "files",
-    });
-    await runJob(op, "stage", { from: places.database, to: staged, sha256: null });
-    finishCopy(op, staged, stock.database.journalMode);
+    await copyAll(op, stock, staging, kept);
     stopIfAborted(op.signal);
-    named(`writing ${to.database}`, () => replaceFile(staged, to.database));
-  } catch (error) {
-    for (const file of made) discardFile(file);
-    throw error;
+    named(`writing ${to.folder}`, () => {
+      if (isNew) return replaceFile(staging, to.folder);
+      replaceFile(join(staging, basename(to.backups)), to.backups);
+      replaceFile(join(staging, basename(to.database)), to.database);
+    });
   } finally {
     letGo();
+    rmSync(staging, { recursive: true, force: true });
     // Kept, or not moved after all, it is as it was.
     if (stock.database.journalMode === "wal") unsettle(engine, places.database);
   }
   if (!keep) await removeOld(op, stock, to, kept);
+}
+
+/** Each copy is known to have the bytes of its original. */
+async function copyAll(op: Operation, stock: Stock, staging: string, kept: readonly string[]): Promise<void> {
+  const { places } = op;
+  // Left by a move that was cut off.
+  rmSync(staging, { recursive: true, force: true });
+  const copy = placesOf(join(staging, basename(places.database)), join(staging, basename(places.backups)));
+  const files = [
+    ...kept.map((file) => ({ from: join(places.backups, file), to: join(copy.backups, file) })),
+    { from: places.database, to: copy.database },
+  ];
+  named(`making the folder ${staging}`, () => {
+    createPrivateFolder(copy.backups);
+    const sizes = files.map(({ from }) => statSync(from).size);
+    requireSpace(
+      staging,
+      sizes.reduce((sum, size) => sum + size, 0),
+    );
+  });
+  for (const [done, { from, to }] of files.entries()) {
+    stopIfAborted(op.signal);
+    op.onEvent({ kind: "copy", message: `copying ${from}`, done, total: files.length, unit: "files" });
+    await runJob(op, "stage", { from, to, sha256: null });
+  }
+  writeIndex(copy, { entries: stock.own.map((entry) => ({ ...entry, source: null })), restores: [] });
+  finishCopy(op, copy.database, stock.database.journalMode);
+  named(`flushing ${staging}`, () => {
+    for (const folder of [copy.backups, copy.folder]) syncFolder(folder);
+  });
 }
 
 /** The journal mode that it had, its owner and its mode. */

@@ -1,16 +1,9 @@
 import { appendFileSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import {
-  type ChangeReport,
-  HoldfastError,
-  list,
-  listDemoted,
-  removeDemoted,
-  restore,
-  restoreDemoted,
-} from "../../src/index.ts";
+import { type ChangeReport, list, listDemoted, removeDemoted, restore, restoreDemoted } from "../../src/index.ts";
 import { AppProcess } from "../fixtures/app-process.ts";
+import { refused } from "../fixtures/refusal.ts";
 import { query, Workspace } from "../fixtures/workspace.ts";
 
 const TWO = { "0001_books.sql": "CREATE TABLE book (id INTEGER PRIMARY KEY, title TEXT NOT NULL);" } as const;
@@ -26,16 +19,6 @@ async function twoStates(): Promise<Workspace> {
 }
 
 const options = { appVersion: "1.0.0" } as const;
-
-async function refused(task: Promise<unknown>): Promise<HoldfastError> {
-  try {
-    await task;
-  } catch (error) {
-    if (error instanceof HoldfastError) return error;
-    throw error;
-  }
-  throw new Error("it was not refused");
-}
 
 describe("restore", () => {
   test("puts the newest backup in the database's place, and keeps what stood there", async () => {
