@@ -6,7 +6,7 @@ import { HoldfastError, named } from "../errors.ts";
 import { type FileIdentity, identify, identityOf } from "../platform/atomic-file.ts";
 import { fs } from "../platform/builtins.ts";
 
-const { lstatSync, statSync } = fs;
+const { closeSync, lstatSync, openSync, readSync, statSync } = fs;
 
 /** https://sqlite.org/tempfiles.html; `-shm` holds nothing of its own, the other two hold content. */
 export const SIDECARS = ["-wal", "-journal", "-shm"] as const;
@@ -18,6 +18,11 @@ export interface DatabaseFiles {
   readonly main: FileIdentity | null;
   /** Those that exist. */
   readonly sidecars: Readonly<Partial<Record<Sidecar, FileIdentity>>>;
+  /**
+   * The journal's head was never written, or was wiped at the end of its transaction: it rolls nothing back, and SQLite
+   * passes it over (https://sqlite.org/fileformat2.html#the_rollback_journal).
+   */
+  readonly coldJournal?: boolean;
 }
 
 export function observeFiles(path: string): DatabaseFiles {
@@ -27,7 +32,8 @@ export function observeFiles(path: string): DatabaseFiles {
       const found = identifySidecar(path + ending);
       if (found) sidecars[ending] = found;
     }
-    return { path, main: identifyRegular(path), sidecars };
+    const cold = sidecars["-journal"] !== undefined && startsWithZero(`${path}-journal`);
+    return { path, main: identifyRegular(path), sidecars, ...(cold ? { coldJournal: true } : {}) };
   });
 }
 
@@ -42,6 +48,21 @@ function identifySidecar(path: string): FileIdentity | null {
     hint: `Find out who put it there, then move it away: mv "${path}" "${path}.other"`,
     details: { path },
   });
+}
+
+/** Nobody locks a journal: closing a descriptor of it drops no lock. */
+function startsWithZero(journal: string): boolean {
+  try {
+    const fd = openSync(journal, "r");
+    try {
+      const byte = Buffer.alloc(1);
+      return readSync(fd, byte, 0, 1, 0) === 1 && byte[0] === 0;
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return false;
+  }
 }
 
 function identifyRegular(path: string): FileIdentity | null {
@@ -66,6 +87,7 @@ export function isAbsent(files: DatabaseFiles): boolean {
 export function livingSidecars(files: DatabaseFiles): readonly Sidecar[] {
   return (["-wal", "-journal"] as const).filter((ending) => {
     const sidecar = files.sidecars[ending];
+    if (ending === "-journal" && files.coldJournal) return false;
     return sidecar !== undefined && sidecar.size !== "0";
   });
 }

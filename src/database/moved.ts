@@ -6,8 +6,11 @@ import { parse, stringify } from "smol-toml";
 import * as v from "valibot";
 import { named } from "../errors.ts";
 import { type Places, temporaryIn } from "../places.ts";
-import { writeAtomically } from "../platform/atomic-file.ts";
+import { removeDurably, writeAtomically } from "../platform/atomic-file.ts";
+import { fs } from "../platform/builtins.ts";
 import { readSmallFile } from "../platform/small-file.ts";
+
+const { existsSync } = fs;
 
 /** Two paths and a time. */
 const SIZE_LIMIT = 64 << 10;
@@ -39,4 +42,9 @@ export function noteMoved(places: Places, to: string, at: Date): void {
   named(`writing ${places.moved}`, () =>
     writeAtomically(places.moved, text, temporaryIn(places.folder, places, "moved")),
   );
+}
+
+/** A move that was cut off before the database went, or one that was put back: it is here. */
+export function forgetMoved({ moved }: Places): void {
+  if (existsSync(moved)) named(`removing ${moved}`, () => removeDurably(moved));
 }

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { EMPTY_SURVEY, othersAlive, surveyListed } from "../backups/survey.ts";
 import { isAbsent, observeFiles } from "../database/files.ts";
 import { layoutOf } from "../database/migrations.ts";
-import { readMoved } from "../database/moved.ts";
+import { forgetMoved, readMoved } from "../database/moved.ts";
 import { recordedId, type Trust, trustOf } from "../database/seal.ts";
 import { unfinishedSwap } from "../database/swap.ts";
 import { HoldfastError, named } from "../errors.ts";
@@ -28,6 +28,7 @@ export async function observe(context: Context, waited: boolean): Promise<Facts>
   }
   const files = observeFiles(places.database);
   if (files.main !== null) requireAccess(context);
+  if (held === "exclusive" && !context.dryRun && !isAbsent(files)) forgetMoved(places);
   const trust: Trust = held === "taken" ? { kind: "unknown", why: "another launch is under way" } : trustOf(places);
   return {
     now: context.now().toISOString(),

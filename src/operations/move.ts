@@ -132,6 +132,7 @@ async function relocate(
   const staging = isNew
     ? join(dirname(to.folder), `.${basename(to.folder)}-moving.tmp`)
     : join(to.folder, `.${to.stem}-moving.tmp`);
+  named(`breaking the seal of ${places.database}`, () => removeSeal(places));
   const letGo = await whenFree(op, () => settle(engine, places.database));
   try {
     await copyAll(op, stock, staging, kept);
@@ -194,7 +195,6 @@ async function removeOld(op: Operation, { own }: Stock, to: Places, kept: readon
   await withIndexLock(engine.openPlain, places, () => {
     noteMoved(places, to.database, op.now());
     named(`removing ${places.database}`, () => {
-      removeSeal(places);
       removeDurably(places.database);
       const moved = new Set(own.map((entry) => entry.file));
       const { index } = readIndex(places);

@@ -147,12 +147,12 @@ async function replaceDatabase(
     await stageDatabase(op, source, verified, staged, places.database, stock.database.journalMode);
     await stageExtras(op, source, extras);
     stopIfAborted(op.signal);
+    named(`breaking the seal of ${places.database}`, () => removeSeal(places));
     // What does not open has its sidecars set aside with it.
     if (stock.database.state === "readable") {
       letGo = await whenFree(op, () => settle(engine, places.database));
       settled = true;
     }
-    named(`breaking the seal of ${places.database}`, () => removeSeal(places));
     const takeBack = swapExtras(extras);
     try {
       await swap({ places, staged, aside }, copier(op));

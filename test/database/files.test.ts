@@ -24,6 +24,11 @@ describe("a database and its sidecars as one", () => {
     ["a log", { "": "x", "-wal": "w" }, { absent: false, living: ["-wal"], present: ["-wal"] }],
     ["an empty log", { "": "x", "-wal": "" }, { absent: false, living: [], present: ["-wal"] }],
     ["a journal", { "": "x", "-journal": "j" }, { absent: false, living: ["-journal"], present: ["-journal"] }],
+    [
+      "a journal whose head was never written, or wiped",
+      { "": "x", "-journal": "\0\0\0\0" },
+      { absent: false, living: [], present: ["-journal"] },
+    ],
     ["an empty journal", { "": "x", "-journal": "" }, { absent: false, living: [], present: ["-journal"] }],
     [
       "shared memory, which holds nothing of its own",

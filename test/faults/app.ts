@@ -14,12 +14,20 @@ export interface AppOrder {
   readonly childPath: string | null;
   /** It is killed with its rows in the log, before it can close. */
   readonly dies: boolean;
+  /** What a person asks for by hand, in the place of a launch. */
+  readonly operation?: Operation | undefined;
   /** Each commit is flushed before it returns. */
   readonly durable?: boolean;
 }
 
+export interface Operation {
+  readonly name: "restore" | "move";
+  readonly argument: string;
+}
+
 /** One line of its output. */
 export type AppWord =
+  | { readonly done: string }
   | { readonly committed: string }
   | { readonly opened: readonly string[]; readonly warnings: readonly string[] }
   | { readonly backup: string; readonly code: string | null; readonly why: string }
@@ -29,10 +37,25 @@ export type AppWord =
 const say = (word: AppWord) => void writeSync(1, `${JSON.stringify(word)}\n`);
 const order: AppOrder = JSON.parse(process.argv[2] ?? "{}");
 if (order.childPath !== null) process.execPath = order.childPath;
-const { guard, HoldfastError }: typeof Holdfast = await import(order.holdfast);
+const holdfast: typeof Holdfast = await import(order.holdfast);
+const { guard, HoldfastError } = holdfast;
 
 let library: Holdfast.Guarded | undefined;
 try {
+  if (order.operation) await operate(order.operation);
+  else await work();
+} catch (error) {
+  tell(error);
+} finally {
+  await library?.close().catch(tell);
+}
+
+async function operate({ name, argument }: Operation): Promise<void> {
+  await holdfast[name](order.settings, argument, { appVersion: order.version });
+  say({ done: name });
+}
+
+async function work(): Promise<void> {
   library = await guard(order.settings, { appVersion: order.version });
   say({
     opened: library.report.actions.map(({ action, file }) => `${action} ${file ?? ""}`),
@@ -46,10 +69,6 @@ try {
     say({ committed: title });
   }
   if (order.dies) process.kill(process.pid, "SIGKILL");
-} catch (error) {
-  tell(error);
-} finally {
-  await library?.close().catch(tell);
 }
 
 function tell(error: unknown): void {

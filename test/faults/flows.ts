@@ -1,5 +1,6 @@
 /** The flows: what each begins with, what the application does in it, and what must come of it. */
 import { rmSync, truncateSync } from "node:fs";
+import type { Operation } from "./app.ts";
 import { bringForeignLog, leaveHotJournal, makeForeign, overwrite, smashTable } from "./damage.ts";
 import type { Template } from "./template.ts";
 
@@ -8,6 +9,10 @@ export interface Flow {
   readonly prepare: (template: Template) => Promise<unknown>;
   /** The version that is started, and started again after the fault. */
   readonly version: string;
+  /** What a person asks for in this run, in the place of a launch; in its argument `{data}` is the flow's folder. */
+  readonly operation?: Operation;
+  /** Where the database may stand afterwards, beside its own place. */
+  readonly movesTo?: string;
   /** What the application writes in this run. */
   readonly rows: readonly string[];
   /** What it wrote before, and must be in the database or in a file that is named. */
@@ -179,6 +184,39 @@ export const FLOWS: readonly Flow[] = [
     version: VERSION,
     rows: NEW,
     before: [...OLD, "Cranford"],
+  },
+  {
+    name: "restore-by-hand",
+    setsAside: true,
+    prepare: async (t) => written(t),
+    version: VERSION,
+    operation: { name: "restore", argument: "latest" },
+    rows: NEW,
+    before: [...OLD, "Cranford"],
+  },
+  {
+    name: "restore-by-hand-of-a-corrupt-one",
+    setsAside: true,
+    prepare: async (t) => {
+      await (await backedUp(t)).launchAndDie(VERSION, ["Cranford"]);
+      overwrite(t.forgetSeal().places.database, 0);
+    },
+    version: VERSION,
+    operation: { name: "restore", argument: "latest" },
+    rows: NEW,
+    before: OLD,
+    keeps: ["library.sqlite", "library.sqlite-wal"],
+  },
+  {
+    name: "move",
+    prepare: async (t) => written(t),
+    version: VERSION,
+    operation: { name: "move", argument: "{data}/elsewhere" },
+    movesTo: "elsewhere",
+    rows: NEW,
+    before: [...OLD, "Cranford"],
+    refusal: "NOT_FOUND",
+    retires: ["library-v1.0.0.sqlite"],
   },
 ];
 

@@ -1,5 +1,5 @@
 /** One trial: a copy of the flow's beginning, the fault, a plain next launch, and the judgement. */
-import { mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { findUndurable } from "./durability.ts";
 import type { Flow } from "./flows.ts";
@@ -113,8 +113,12 @@ export async function judgeRecovery(
   const faults: string[] = [];
   if (next.outcome !== "opened" && next.outcome !== flow.refusal)
     faults.push(`the next launch: ${next.outcome}: ${next.message}`);
-  faults.push(...judgeFiles(data, scratch));
-  const missing = missingTitles(rows, next.files, scratch);
+  const isMoved = flow.movesTo !== undefined && !existsSync(join(data, "library.sqlite"));
+  const home = isMoved ? join(data, flow.movesTo) : data;
+  // What a move that was cut off has copied so far goes with the next one to the same place.
+  const leftByMove = (fault: string) => flow.movesTo !== undefined && fault.includes(`.${flow.movesTo}-moving.tmp`);
+  faults.push(...judgeFiles(home, scratch).filter((fault) => !leftByMove(fault)));
+  const missing = missingTitles(rows, isMoved ? [join(home, "library.sqlite")] : next.files, scratch);
   if (missing.length > 0) faults.push(`LOST: ${missing.join(", ")}; looked in ${next.files.join(", ")}`);
   for (const { file, hash } of kept) if (!isKept(hash, data)) faults.push(`LOST: the bytes of ${file}`);
   return { faults, told: JSON.stringify(next) };
@@ -148,7 +152,14 @@ export async function launch(
   mkdirSync(logs);
   const tracing = { ...what, logs };
   const rows = flow.rows.map((row) => (n === 0 ? row : `${row} ${n}`));
-  const order = { settings: join(data, "settings.toml"), version: flow.version, rows, dies: false };
+  const operation = n === 0 ? flow.operation : undefined;
+  const order = {
+    settings: join(data, "settings.toml"),
+    version: flow.version,
+    rows,
+    dies: false,
+    operation: operation && { ...operation, argument: operation.argument.replace("{data}", data) },
+  };
   return { run: await runApp(app, order, tracing, preload), tracing };
 }
 

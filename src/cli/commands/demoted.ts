@@ -4,7 +4,7 @@ import type { ListReport } from "../../operations/list.ts";
 import type { ChangeReport } from "../../operations/operation.ts";
 import type { Command } from "../command.ts";
 import { renderChange } from "../render/change.ts";
-import { renderList } from "../render/list.ts";
+import { renderDemoted } from "../render/list.ts";
 
 const ID = ["<id>", "as holdfast demoted list has it"] as const;
 
@@ -15,7 +15,7 @@ export const demotedList: Command<ListReport> = {
   options: [["--rows", "count the rows of each table, beside those of the database (default: off)"]],
   refused: "refused",
   run: (settings, options, { flags }) => listDemoted(settings, { ...options, rows: flags.rows === true }),
-  render: renderList,
+  render: renderDemoted,
 };
 
 export const demotedRestore: Command<ChangeReport> = {

@@ -2,18 +2,30 @@ import type { ListedFile, ListReport, TableRows } from "../../operations/list.ts
 import { RELATIONS } from "./launch.ts";
 import { clean, type Entry, layOut, localTime, localTimes, paint, size, table, wrap } from "./page.ts";
 
+const TITLES: Readonly<Record<ListedFile["kind"], string>> = {
+  backup: "Backups",
+  demoted: "Demoted",
+  quarantined: "Quarantined",
+};
+
 export function renderList(report: ListReport): string {
+  return renderKinds(report, ["backup", "demoted", "quarantined"]);
+}
+
+export function renderDemoted(report: ListReport): string {
+  return renderKinds(report, ["demoted"]);
+}
+
+function renderKinds(report: ListReport, kinds: readonly ListedFile["kind"][]): string {
   const { database, files, warnings } = clean(report);
-  const none = paint("dim", "none");
-  const rowsOf = (kind: ListedFile["kind"]) => {
+  const linesOf = (kind: ListedFile["kind"]) => {
     const listed = files.filter((file) => file.kind === kind);
-    return listed.length === 0 ? [none] : [...table(listed.map(describe)), ...listed.flatMap(describeRows)];
+    if (listed.length === 0) return [paint("dim", "none")];
+    return [...table(listed.map(describe)), ...listed.flatMap(describeRows)];
   };
   const entries: Entry[] = [
     { label: "Database", lines: [database] },
-    { label: "Backups", lines: rowsOf("backup") },
-    { label: "Demoted", lines: rowsOf("demoted") },
-    { label: "Quarantined", lines: rowsOf("quarantined") },
+    ...kinds.map((kind) => ({ label: TITLES[kind], lines: linesOf(kind) })),
     ...warnings.map((warning) => ({ label: "Warning", format: "yellow" as const, lines: wrap(localTimes(warning)) })),
   ];
   return layOut(entries);
