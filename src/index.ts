@@ -25,6 +25,7 @@ export type { WorkerOptions } from "./start-worker.ts";
 export {
   type BackupStatus,
   type DatabaseState,
+  type DemotedStatus,
   type FileStatus,
   type Holder,
   type SetAsideStatus,

@@ -64,6 +64,16 @@ export interface SetAsideStatus {
   readonly at: string;
 }
 
+export interface DemotedStatus extends SetAsideStatus {
+  /** What commands call it. */
+  readonly id: string;
+  /**
+   * How many rows it has that the database lacks, at least so many where `complete` is false; null where this
+   * application cannot read it, or where they could not be counted.
+   */
+  readonly lacking: { readonly rows: number; readonly complete: boolean } | null;
+}
+
 /** What `status()` returns and `holdfast status --json` prints. */
 export interface StatusReport {
   /** The running version, where the call or the settings name one. */
@@ -105,7 +115,7 @@ export interface StatusReport {
   readonly backups: readonly BackupStatus[];
   /** How many backups of other databases share the folder and the stem. */
   readonly otherBackups: number;
-  readonly demoted: readonly SetAsideStatus[];
+  readonly demoted: readonly DemotedStatus[];
   readonly quarantined: readonly SetAsideStatus[];
   /** A replacement of the database that was cut off; `differences` name why it cannot be completed. */
   readonly unfinishedSwap: { readonly resumable: boolean; readonly differences: readonly string[] } | null;

@@ -23,6 +23,7 @@ import { type Order, type Progress, type Reply, tell } from "./platform/child.ts
 import { Crew } from "./platform/crew.ts";
 import { limitFor, Watch } from "./platform/work-limit.ts";
 import type { CountOrder, countAllRows } from "./recovery/count-rows.ts";
+import type { countDemotedRows, DemotedRowsOrder } from "./recovery/demoted-rows.ts";
 
 const { readdirSync, statSync } = fs;
 
@@ -43,6 +44,7 @@ export interface Jobs {
   behind: Job<BehindOrder, typeof workBehind>;
   "check-files": Job<CheckFilesOrder, typeof checkFiles>;
   "count-rows": Job<CountOrder, typeof countAllRows>;
+  "demoted-rows": Job<DemotedRowsOrder, typeof countDemotedRows>;
 }
 
 /** What its threads can do. */
@@ -77,6 +79,8 @@ const jobs: Handlers<Jobs> = {
     (await import("./backups/check-files.ts")).checkFiles(order, onProgress),
   "count-rows": async ({ engine }, order, onProgress) =>
     (await import("./recovery/count-rows.ts")).countAllRows(engine, order, onProgress),
+  "demoted-rows": async ({ engine }, order) =>
+    (await import("./recovery/demoted-rows.ts")).countDemotedRows(engine, order),
 };
 
 const threadJobs: Handlers<ThreadJobs> = {

@@ -71,7 +71,8 @@ export async function foresee(context: Context, facts: Facts, decision: Action):
       const verified = facts.verifications.get(backup.file);
       const self = verified?.ok ? verified.inspection.self : null;
       const ledger = self?.ledger ?? [];
-      return upToDate(context, { ...facts, databaseId: backup.databaseId }, ledger.length, self?.stamp?.appVersion);
+      const restored = { ...facts, databaseId: backup.databaseId, restoredFrom: backup.file };
+      return upToDate(context, restored, ledger.length, self?.stamp?.appVersion);
     }
     case "create":
       actions.push({ action: "create", reason, file: places.database, certain });

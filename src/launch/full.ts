@@ -254,6 +254,10 @@ async function run<Result>(
     const facts = await launch(context, (found) => {
       report.found = found;
     });
+    if (facts.survey.setAside.some((each) => each.kind === "demoted")) {
+      const { noticeDemoted } = await import("./demoted-notice.ts");
+      await noticeDemoted(context, facts, report.found);
+    }
     const result = conclude(context, facts);
     report.blockedMs = elapsedSince(begun);
     return { context, source, report, facts, result, release };

@@ -2,7 +2,7 @@
 import { livingSidecars, observeFiles } from "../database/files.ts";
 import { HoldfastError } from "../errors.ts";
 import { isWritable } from "../platform/atomic-file.ts";
-import type { RowCounts } from "../recovery/count-rows.ts";
+import type { CountOrder, RowCounts } from "../recovery/count-rows.ts";
 import { runJob } from "../toolbox.ts";
 import { withDatabaseHeld } from "./hold.ts";
 import type { Operation } from "./operation.ts";
@@ -16,20 +16,23 @@ export async function countRowsOf(op: Operation, path: string): Promise<RowCount
   if (files.main === null) return null;
   try {
     if (path !== places.database) return await count("apart");
-    return await withDatabaseHeld(op, async (alone) => {
-      const left = livingSidecars(observeFiles(path)).length > 0;
-      return await count(alone && !left && isWritable(places.folder) && isWritable(path) ? "held" : "beside");
-    });
+    return await withDatabaseHeld(op, async (alone) => await count(howToRead(op, alone)));
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.code === "ABORTED") throw error;
     op.warn(`The rows of ${path} could not be counted: ${error.message}`);
     return null;
   }
 
-  async function count(how: "apart" | "held" | "beside"): Promise<RowCounts> {
+  async function count(how: CountOrder["how"]): Promise<RowCounts> {
     const order = { path, how, scratch: op.scratchFor(path) };
     return await runJob(op, "count-rows", order, ({ done, total, what }) =>
       op.onEvent({ kind: "count", message: `counting the rows of ${path}: ${what}`, done, total, unit: "tables" }),
     );
   }
+}
+
+/** The live database, while it is held. */
+export function howToRead({ places }: Operation, alone: boolean): "held" | "beside" {
+  const left = livingSidecars(observeFiles(places.database)).length > 0;
+  return alone && !left && isWritable(places.folder) && isWritable(places.database) ? "held" : "beside";
 }

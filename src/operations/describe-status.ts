@@ -3,16 +3,23 @@ import type { IndexEntry } from "../backups/index-file.ts";
 import type { SetAside } from "../backups/survey.ts";
 import { type Layout, relate } from "../database/layout.ts";
 import type { LedgerEntry } from "../database/stamp.ts";
+import type { DemotedRows } from "../launch/demoted-rows.ts";
+import { idOf } from "../places.ts";
 import type { SettingsInput } from "../settings-glance.ts";
-import type { BackupStatus, SetAsideStatus, StatusOptions, StatusReport } from "../status.ts";
+import type { BackupStatus, DemotedStatus, SetAsideStatus, StatusOptions, StatusReport } from "../status.ts";
+import { countDemoted } from "./count-demoted.ts";
 import { type Operation, operate } from "./operation.ts";
 import { type Stock, takeStock } from "./take-stock.ts";
 
 export async function tellStatus(settings: string | SettingsInput, options: StatusOptions): Promise<StatusReport> {
-  return await operate("status", settings, options, async (op) => describe(op, await takeStock(op)));
+  return await operate("status", settings, options, async (op) => {
+    const stock = await takeStock(op);
+    return describe(op, stock, await countDemoted(op, stock));
+  });
 }
 
-function describe({ settings, places, warnings }: Operation, stock: Stock): StatusReport {
+function describe(op: Operation, stock: Stock, demotedRows: readonly DemotedRows[]): StatusReport {
+  const { settings, places, warnings } = op;
   const { known, heldBy, swap, file, sidecars, survey, own } = stock;
   const { self, state, problem, journalMode } = stock.database;
   const stamp = self?.stamp ?? null;
@@ -32,7 +39,7 @@ function describe({ settings, places, warnings }: Operation, stock: Stock): Stat
     layout: self && describeLayout(self.ledger, known),
     backups: own.map(describeBackup),
     otherBackups: survey.backups.length - own.length,
-    demoted: setAside(survey, "demoted"),
+    demoted: setAside(survey, "demoted").map((set) => describeDemoted(idOf(places, set.file), set, demotedRows)),
     quarantined: setAside(survey, "quarantined"),
     unfinishedSwap: swap && {
       resumable: swap.kind === "resumable",
@@ -60,4 +67,9 @@ function setAside(survey: Stock["survey"], kind: SetAside["kind"]): SetAsideStat
   return survey.setAside
     .filter((each) => each.kind === kind)
     .map(({ file, version, files, size, at }) => ({ file, version, files, size, at }));
+}
+
+function describeDemoted(id: string, set: SetAsideStatus, demotedRows: readonly DemotedRows[]): DemotedStatus {
+  const found = demotedRows.find((each) => each.id === id);
+  return { ...set, id, lacking: found ? { rows: found.rows, complete: found.complete } : null };
 }

@@ -1,5 +1,5 @@
 /** How many rows each table of a database has, in the child process, for that reads all of them. */
-import { type DatabaseFiles, observeFiles } from "../database/files.ts";
+import { observeFiles } from "../database/files.ts";
 import { openApart, openHeld, plainly, type Reading } from "../database/look.ts";
 import type { Engine } from "../database/open.ts";
 import { headerOf } from "../database/read-raw.ts";
@@ -25,7 +25,7 @@ export interface CountOrder {
 /** @throws DB_CORRUPT and others, as SQLite fails */
 export function countAllRows(engine: Engine, order: CountOrder, onProgress: (progress: Progress) => void): RowCounts {
   const { path } = order;
-  const { db, close } = open(engine, order, observeFiles(path));
+  const { db, close } = openForCount(engine, order);
   try {
     return named(`counting the rows of ${path}`, () => {
       const tables = [...readTables(db).tables.values()];
@@ -49,9 +49,9 @@ export function countAllRows(engine: Engine, order: CountOrder, onProgress: (pro
   }
 }
 
-function open(engine: Engine, { path, how, scratch }: CountOrder, { sidecars }: DatabaseFiles): Reading {
+export function openForCount(engine: Engine, { path, how, scratch }: CountOrder): Reading {
   if (how === "held") return openHeld(engine, path);
   if (how === "beside") return plainly(engine.openUntrusted(path, "readonly"));
-  const withLog = sidecars["-wal"] !== undefined;
+  const withLog = observeFiles(path).sidecars["-wal"] !== undefined;
   return openApart(engine, path, { journalMode: headerOf(path).journalMode, scratch, withLog });
 }

@@ -1,5 +1,13 @@
 import { basename } from "node:path";
-import type { BackupStatus, DatabaseState, FileStatus, Holder, SetAsideStatus, StatusReport } from "../../status.ts";
+import type {
+  BackupStatus,
+  DatabaseState,
+  DemotedStatus,
+  FileStatus,
+  Holder,
+  SetAsideStatus,
+  StatusReport,
+} from "../../status.ts";
 import { RELATIONS } from "./launch.ts";
 import { clean, type Entry, type Format, layOut, localTime, localTimes, paint, size, table, wrap } from "./page.ts";
 
@@ -38,7 +46,10 @@ export function renderStatus(report: StatusReport): string {
     },
     { label: "Layout", lines: layout ? describeLayout(layout, appVersion) : [unknown] },
     { label: "Backups", lines: [paths.backups, ...(backups.length === 0 ? [none] : backupTable(backups)), ...others] },
-    { label: "Demoted", lines: demoted.length === 0 ? [none] : setAsideTable(demoted) },
+    {
+      label: "Demoted",
+      lines: demoted.length === 0 ? [none] : [...setAsideTable(demoted), ...demoted.flatMap(describeLacking)],
+    },
     { label: "Quarantined", lines: quarantined.length === 0 ? [none] : setAsideTable(quarantined) },
     ...(unfinishedSwap ? [describeSwap(unfinishedSwap)] : []),
     ...warnings.map((warning) => ({ label: "Warning", format: "yellow" as const, lines: wrap(localTimes(warning)) })),
@@ -96,6 +107,14 @@ function setAsideTable(all: readonly SetAsideStatus[]): string[] {
       files.includes(file) && files.length > 1 ? `with ${files.length - 1} sidecar${files.length > 2 ? "s" : ""}` : "",
     ]),
   );
+}
+
+function describeLacking({ id, version, lacking }: DemotedStatus): string[] {
+  if (lacking === null || lacking.rows === 0) return [];
+  const { rows, complete } = lacking;
+  const number = `${complete ? "" : "at least "}${rows} row${rows === 1 ? "" : "s"}`;
+  const words = `version ${version} has ${number} that the database lacks; to bring ${rows === 1 ? "it" : "them"} in: holdfast demoted merge ${id}`;
+  return wrap(words).map((line) => paint("yellow", line));
 }
 
 function describeSwap({ resumable, differences }: NonNullable<StatusReport["unfinishedSwap"]>): Entry {
