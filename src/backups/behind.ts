@@ -3,12 +3,11 @@
  * again against their checksums, the database is backed up where its content changed, and checked where that is due.
  */
 import { availableParallelism, setPriority } from "node:os";
-import { join } from "node:path";
 import { checkFully, type Tools } from "../database/check.ts";
 import { observeFiles } from "../database/files.ts";
 import type { Verdict } from "../database/integrity.ts";
 import { discard } from "../database/look.ts";
-import { headerOf, sha256Of } from "../database/read-raw.ts";
+import { headerOf } from "../database/read-raw.ts";
 import { markSuspect } from "../database/seal.ts";
 import { copySnapshot } from "../database/snapshot.ts";
 import { clipped, HoldfastError, messageOf, type Refusal, toHoldfastError } from "../errors.ts";
@@ -19,10 +18,10 @@ import { requireSpace } from "../platform/free-space.ts";
 import { FileLock, poll } from "../platform/lock.ts";
 import { byRecency } from "./choose.ts";
 import { type BackupRules, backupDue, nextScrub, scrubDue } from "./due.ts";
-import { type IndexEntry, readIndex, withIndexLock, writeIndex } from "./index-file.ts";
-import { setBackupAside } from "./set-aside.ts";
-import { type BackupOrder, keepIndex, type Retired, takeAfter, type Upkeep } from "./take.ts";
-import { unfitName } from "./verify.ts";
+import type { IndexEntry } from "./index-file.ts";
+import { scrub } from "./scrub.ts";
+import { type BackupOrder, takeAfter } from "./take.ts";
+import { keepIndex, type Retired, type Upkeep } from "./upkeep.ts";
 
 export interface BehindOrder extends Omit<BackupOrder, "reason" | "exclusive" | "retention">, BackupRules {
   /** The database's version as its stamp says. */
@@ -110,22 +109,23 @@ async function work(
   try {
     createPrivateFolder(places.backups);
     let upkeep: Upkeep = await keepIndex(tools, orders);
-    const read = await scrub(tools, order, upkeep.own);
+    const due = scrubDue(upkeep.own, order.now, order.scrubInterval);
+    const read = await scrub(tools.engine.openPlain, places, due, order.now);
     scrubbed = read.scrubbed;
     if (read.warnings.length > 0) upkeep = { ...upkeep, own: upkeep.own.filter((each) => !read.rotten.has(each.file)) };
     warnings.push(...upkeep.warnings, ...read.warnings);
     retired.push(...upkeep.retired);
     own = upkeep.own;
-    const due = backupDue([...own].sort(byRecency), order.version, order.now, order);
-    if (due.take) {
+    const wanted = backupDue([...own].sort(byRecency), order.version, order.now, order);
+    if (wanted.take) {
       const taken = await takeAfter(tools, orders, { ...upkeep, warnings: [], retired: [] }, onProgress);
       own = [...own.filter((each) => each.file !== taken.entry.file), taken.entry];
       warnings.push(...taken.warnings);
       retired.push(...taken.retired);
       if (taken.checked) checked = "sound";
-      done = { result: taken.result, reason: due.reason, error: null, entry: taken.entry };
+      done = { result: taken.result, reason: wanted.reason, error: null, entry: taken.entry };
     } else {
-      done = { result: "skipped", reason: due.reason, error: null, entry: null };
+      done = { result: "skipped", reason: wanted.reason, error: null, entry: null };
     }
   } catch (error) {
     const failed = toHoldfastError(error, `backing up ${places.database}`);
@@ -134,8 +134,8 @@ async function work(
     done = { result: "failed", reason: failed.message, error: failed.toJSON(), entry: null };
   }
   // Rows without a parent were told when the content was backed up.
-  const wanted = order.check === "full" || (order.check === "foreign-keys" && done.result !== "unchanged");
-  if (checked === null && suspect === null && wanted) {
+  const checkWanted = order.check === "full" || (order.check === "foreign-keys" && done.result !== "unchanged");
+  if (checked === null && suspect === null && checkWanted) {
     const verdict = await judgeLive(tools, order, onProgress);
     if (verdict.kind === "sound") warnings.push(...verdict.warnings);
     if (verdict.kind === "impossible") warnings.push(`The database could not be checked: ${verdict.reason}.`);
@@ -199,33 +199,4 @@ async function checkLive(tools: Tools, order: BehindOrder, onProgress: (progress
   } finally {
     discard(copy);
   }
-}
-
-/** Reads the backups that are due against their checksums: bits rot where nobody looks. */
-async function scrub(
-  tools: Tools,
-  { places, now, scrubInterval }: BehindOrder,
-  own: readonly IndexEntry[],
-): Promise<{ scrubbed: string[]; rotten: ReadonlySet<string>; warnings: string[] }> {
-  const scrubbed: string[] = [];
-  const rotten = new Set<string>();
-  const warnings: string[] = [];
-  for (const entry of scrubDue(own, now, scrubInterval)) {
-    const { file, sha256 } = entry;
-    if (unfitName(places.backups, file) !== null) continue;
-    const sound = sha256Of(join(places.backups, file)) === sha256;
-    scrubbed.push(file);
-    if (!sound) rotten.add(file);
-    await withIndexLock(tools.engine.openPlain, places, () => {
-      const { index, problem } = readIndex(places);
-      // Replaced or retired meanwhile, it is another backup than the one that was read.
-      const listed = index.entries.find((each) => each.file === file && each.sequence === entry.sequence);
-      if (problem !== null || !listed || listed.sha256 !== sha256) return;
-      const others = index.entries.filter((each) => each !== listed);
-      if (sound) return writeIndex(places, { ...index, entries: [...others, { ...listed, verifiedAt: now }] });
-      writeIndex(places, { ...index, entries: others });
-      warnings.push(setBackupAside(places, file, "its bytes do not match its checksum any more", now));
-    });
-  }
-  return { scrubbed, rotten, warnings };
 }

@@ -20,7 +20,7 @@ export function backupDue(
   { retention, minInterval }: BackupRules,
 ): { readonly take: boolean; readonly reason: string } {
   if (retention === 0) return { take: false, reason: "db-backup-retention is 0" };
-  const standing = own.find((entry) => entry.version === version);
+  const standing = own.find((entry) => entry.version === version && entry.label === null);
   if (!standing) return { take: true, reason: `version ${version} has no backup yet` };
   const age = Date.parse(now) - Date.parse(standing.createdAt);
   if (age >= 0 && age < minInterval) {

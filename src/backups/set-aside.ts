@@ -41,38 +41,41 @@ export function setBackupAside(places: Places, file: string, why: string, now: s
   return `The backup ${file} was set aside as ${basename(aside)}: ${why}.`;
 }
 
+export interface Quarantined {
+  readonly set: SetAside;
+  readonly keep: boolean;
+  readonly reason: string;
+}
+
 /**
- * Removes quarantined files beyond `limit`, the oldest first, and all but the newest of those with identical
- * bytes. Sidecars that were set aside alone are counted for themselves.
- *
- * @returns the names removed, each with the reason
+ * Which quarantined files stay: the newest `limit`, and of those with identical bytes the newest only. Sidecars that were
+ * set aside alone are counted for themselves. Reads only.
  */
-export function trimQuarantine(
-  places: Places,
-  setAside: readonly SetAside[],
-  limit: number,
-): readonly { file: string; reason: string }[] {
+export function judgeQuarantine(places: Places, setAside: readonly SetAside[], limit: number): readonly Quarantined[] {
   const quarantined = setAside.filter((each) => each.kind === "quarantined").sort((a, b) => byAge(b.file, a.file));
   const sizes = new Map(quarantined.map((each) => [each, sizesOf(places, each)]));
-  const removed: { file: string; reason: string }[] = [];
   const seen = new Map<string, string>();
   const counts = { database: 0, sidecars: 0 };
-  for (const each of quarantined) {
-    const kind = each.files.includes(each.file) ? "database" : "sidecars";
+  return quarantined.map((set) => {
+    const kind = set.files.includes(set.file) ? "database" : "sidecars";
     // Bytes are read only where another quarantined set has the very same sizes.
-    const alike = [...sizes].some(([other, size]) => other !== each && size === sizes.get(each));
-    const bytes = alike ? bytesOf(places, each) : null;
+    const alike = [...sizes].some(([other, size]) => other !== set && size === sizes.get(set));
+    const bytes = alike ? bytesOf(places, set) : null;
     const twin = bytes === null ? undefined : seen.get(bytes);
-    if (bytes !== null && twin === undefined) seen.set(bytes, each.file);
-    if (twin === undefined && ++counts[kind] <= limit) continue;
-    for (const file of each.files) removeDurably(join(places.backups, file));
-    removed.push({
-      file: each.file,
-      reason:
-        twin === undefined ? `beyond the ${limit} that db-quarantine-retention keeps` : `the same bytes as ${twin}`,
-    });
+    if (twin !== undefined) return { set, keep: false, reason: `the same bytes as ${twin}` };
+    if (bytes !== null) seen.set(bytes, set.file);
+    const keep = ++counts[kind] <= limit;
+    const reason = keep
+      ? `among the ${limit} newest that db-quarantine-retention keeps`
+      : `beyond the ${limit} that db-quarantine-retention keeps`;
+    return { set, keep, reason };
+  });
+}
+
+export function removeQuarantined(places: Places, judged: readonly Quarantined[]): void {
+  for (const { set } of judged.filter(({ keep }) => !keep)) {
+    for (const file of set.files) removeDurably(join(places.backups, file));
   }
-  return removed;
 }
 
 /** Below zero when `a` is the older name: by its time, then by the number that a second one of the second got. */

@@ -36,6 +36,8 @@ export interface Survey {
   readonly setAside: readonly SetAside[];
   /** Files with the name of a backup that do not say whose they are: a backup, perhaps, that is damaged. */
   readonly unidentified: readonly string[];
+  /** All files with the name of a backup that cannot be listed, and why. */
+  readonly leftOut: readonly { readonly file: string; readonly reason: string }[];
   readonly warnings: readonly string[];
   /** Why the index must be written anew; null when it agrees with the files. */
   readonly stale: string | null;
@@ -50,15 +52,20 @@ export const EMPTY_SURVEY: Survey = {
   restores: [],
   setAside: [],
   unidentified: [],
+  leftOut: [],
   warnings: [],
   stale: null,
   damaged: false,
   unreadable: null,
 };
 
-/** For child processes: backups that are not listed are opened to see what they say. */
-export function surveyBackups(engine: Engine, places: Places): Survey {
-  return survey(places, (file, listed) => lookAt(engine, places, file, listed)) as Survey;
+/**
+ * For child processes: backups that are not listed are opened to see what they say.
+ *
+ * @param anew as if there were no index
+ */
+export function surveyBackups(engine: Engine, places: Places, { anew = false }: { anew?: boolean } = {}): Survey {
+  return survey(places, (file, listed) => lookAt(engine, places, file, listed), anew) as Survey;
 }
 
 /** The same by `stat` alone; null where a backup that is not listed must be opened. */
@@ -69,7 +76,11 @@ export function surveyListed(places: Places): Survey | null {
 type Sight = { readonly entry: IndexEntry } | { readonly why: string; readonly regular: boolean };
 
 /** @param look at a file that is not listed, or whose listed checksum is another than the one beside it */
-function survey(places: Places, look: (file: string, listed: string | null) => Sight | null): Survey | null {
+function survey(
+  places: Places,
+  look: (file: string, listed: string | null) => Sight | null,
+  anew = false,
+): Survey | null {
   let names: string[];
   try {
     names = listFolder(places.backups);
@@ -81,7 +92,7 @@ function survey(places: Places, look: (file: string, listed: string | null) => S
   const reading = readIndex(places);
   const warnings: string[] = [];
   const backups: IndexEntry[] = [];
-  let stale: string | null = null;
+  let stale = anew ? "it is to be made anew" : null;
 
   if (reading.problem?.kind === "damaged") {
     stale = reading.problem.why;
@@ -89,7 +100,7 @@ function survey(places: Places, look: (file: string, listed: string | null) => S
       `The index ${places.index} could not be used (${reading.problem.why}); it is made anew from the backups.`,
     );
   }
-  for (const entry of reading.index.entries) {
+  for (const entry of anew ? [] : reading.index.entries) {
     const found = compare(places, entry);
     if (found.kind !== "same") stale ??= `${entry.file}: ${found.why}`;
     if (found.kind === "same") backups.push(entry);
@@ -99,6 +110,7 @@ function survey(places: Places, look: (file: string, listed: string | null) => S
       warnings.push(`The backup ${entry.file} is listed in the index but was left out: ${found.why}.`);
   }
   const unidentified: string[] = [];
+  const leftOut: { file: string; reason: string }[] = [];
   const listed = new Set(backups.map((entry) => entry.file));
   for (const file of names) {
     const name = readName(places.stem, file);
@@ -110,6 +122,7 @@ function survey(places: Places, look: (file: string, listed: string | null) => S
       stale ??= `${file} was not listed`;
     } else {
       if (found.regular) unidentified.push(file);
+      leftOut.push({ file, reason: found.why });
       warnings.push(`${join(places.backups, file)} has the name of a backup but was left out: ${found.why}.`);
     }
   }
@@ -118,6 +131,7 @@ function survey(places: Places, look: (file: string, listed: string | null) => S
     restores: reading.index.restores,
     setAside: listSetAside(places, names),
     unidentified,
+    leftOut,
     warnings,
     stale,
     damaged: reading.problem?.kind === "damaged",

@@ -4,7 +4,8 @@
  */
 import { join } from "node:path";
 import type { BehindOrder, BehindOutcome } from "../backups/behind.ts";
-import type { BackupOutcome, Retired } from "../backups/take.ts";
+import type { BackupOutcome } from "../backups/take.ts";
+import type { Retired } from "../backups/upkeep.ts";
 import { messageOf, type Refusal, toHoldfastError } from "../errors.ts";
 import type { Places } from "../places.ts";
 import type { Child } from "../platform/child.ts";

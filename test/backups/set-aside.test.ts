@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { freeName, trimQuarantine } from "../../src/backups/set-aside.ts";
+import { freeName, judgeQuarantine, removeQuarantined } from "../../src/backups/set-aside.ts";
 import type { SetAside } from "../../src/backups/survey.ts";
 import { type Places, placesOf } from "../../src/places.ts";
 import { scratchFolder } from "../fixtures/scratch-folder.ts";
@@ -53,7 +53,14 @@ function quarantine(...kept: readonly Kept[]): { places: Places; setAside: SetAs
 const at = (time: string, n = "") => `library-202611${time}Z-corrupt${n}.sqlite`;
 const database = (file: string, content = file): Kept => ({ file, holds: { "": content } });
 
-describe("trimQuarantine: the newest are kept", () => {
+/** What goes, and why. */
+function trim(places: Places, setAside: readonly SetAside[], limit: number): { file: string; reason: string }[] {
+  const judged = judgeQuarantine(places, setAside, limit);
+  removeQuarantined(places, judged);
+  return judged.filter(({ keep }) => !keep).map(({ set, reason }) => ({ file: set.file, reason }));
+}
+
+describe("judgeQuarantine: the newest are kept", () => {
   test.each<[string, Kept[], number, string[]]>([
     ["as many as the limit", [database(at("21T101500")), database(at("22T101500"))], 2, []],
     [
@@ -94,7 +101,7 @@ describe("trimQuarantine: the newest are kept", () => {
     ["nothing is there", [], 3, []],
   ])("%s", (_, kept, limit, removed) => {
     const { places, setAside } = quarantine(...kept);
-    const trimmed = trimQuarantine(places, setAside, limit);
+    const trimmed = trim(places, setAside, limit);
     expect(trimmed.map((each) => each.file)).toEqual(removed);
     const stay = kept.filter((each) => !removed.includes(each.file));
     expect(readdirSync(places.backups).sort()).toEqual(
@@ -108,7 +115,7 @@ describe("trimQuarantine: the newest are kept", () => {
       { file: at("20T101500"), holds: { "": "old", "-wal": "log", "-shm": "memory" } },
       { file: at("21T101500"), holds: { "": "new", "-wal": "log" } },
     );
-    expect(trimQuarantine(places, setAside, 1)).toHaveLength(1);
+    expect(trim(places, setAside, 1)).toHaveLength(1);
     expect(readdirSync(places.backups).sort()).toEqual([at("21T101500"), `${at("21T101500")}-wal`]);
   });
 
@@ -116,19 +123,19 @@ describe("trimQuarantine: the newest are kept", () => {
     const { places, setAside } = quarantine(database(at("20T101500")));
     writeFileSync(join(places.backups, "library-v1.2.0.sqlite"), "a backup");
     writeFileSync(join(places.backups, "notes.txt"), "a person's");
-    trimQuarantine(places, setAside, 0);
+    trim(places, setAside, 0);
     expect(readdirSync(places.backups).sort()).toEqual(["library-v1.2.0.sqlite", "notes.txt"]);
   });
 });
 
-describe("trimQuarantine: identical bytes are kept once", () => {
+describe("judgeQuarantine: identical bytes are kept once", () => {
   test("the newest of them stays, and the older name it", () => {
     const { places, setAside } = quarantine(
       database(at("20T101500"), "same"),
       database(at("21T101500"), "same"),
       database(at("22T101500"), "other"),
     );
-    expect(trimQuarantine(places, setAside, 3)).toEqual([
+    expect(trim(places, setAside, 3)).toEqual([
       { file: at("20T101500"), reason: `the same bytes as ${at("21T101500")}` },
     ]);
     expect(existsSync(join(places.backups, at("21T101500")))).toBe(true);
@@ -141,7 +148,7 @@ describe("trimQuarantine: identical bytes are kept once", () => {
       database(at("22T101500"), "crash loop"),
       database(at("23T101500"), "crash loop"),
     );
-    expect(trimQuarantine(places, setAside, 2)).toEqual([
+    expect(trim(places, setAside, 2)).toEqual([
       { file: at("22T101500"), reason: `the same bytes as ${at("23T101500")}` },
       { file: at("21T101500"), reason: `the same bytes as ${at("23T101500")}` },
     ]);
@@ -150,7 +157,7 @@ describe("trimQuarantine: identical bytes are kept once", () => {
 
   test("the same size is not the same bytes", () => {
     const { places, setAside } = quarantine(database(at("20T101500"), "abc"), database(at("21T101500"), "abd"));
-    expect(trimQuarantine(places, setAside, 3)).toEqual([]);
+    expect(trim(places, setAside, 3)).toEqual([]);
   });
 
   test("the same database with another log is another", () => {
@@ -159,7 +166,7 @@ describe("trimQuarantine: identical bytes are kept once", () => {
       { file: at("21T101500"), holds: { "": "same", "-wal": "log 2" } },
       { file: at("22T101500"), holds: { "": "same" } },
     );
-    expect(trimQuarantine(places, setAside, 3)).toEqual([]);
+    expect(trim(places, setAside, 3)).toEqual([]);
   });
 
   test("bytes of a log and of a database are not confused", () => {
@@ -167,6 +174,6 @@ describe("trimQuarantine: identical bytes are kept once", () => {
       { file: at("20T101500"), holds: { "": "same" } },
       { file: at("21T101500"), holds: { "-wal": "same" } },
     );
-    expect(trimQuarantine(places, setAside, 3)).toEqual([]);
+    expect(trim(places, setAside, 3)).toEqual([]);
   });
 });
