@@ -13,6 +13,7 @@ import { type FileLock, poll } from "../platform/lock.ts";
 import { register } from "../platform/registry.ts";
 import { copier } from "../toolbox.ts";
 import type { Operation } from "./operation.ts";
+import type { Stock } from "./take-stock.ts";
 
 /**
  * Runs `task` while neither an application, nor a launch, nor another operation has the database. A swap that was cut
@@ -145,6 +146,22 @@ export function noDatabase({ places: { database } }: Operation): HoldfastError {
     code: "NOT_FOUND",
     message: `There is no database at ${database}, or it has zero bytes.`,
     hint: "See what is left: holdfast list. Bring the newest backup back: holdfast restore latest",
+    details: { path: database },
+  });
+}
+
+/**
+ * @param done what does not become of it otherwise, as in "moved"
+ * @throws NOT_FOUND, DB_CORRUPT, CHECK_IMPOSSIBLE where there is no database that can be read
+ */
+export function requireDatabase(op: Operation, { database: { state, problem } }: Stock, done: string): void {
+  if (state === "missing" || state === "empty") throw noDatabase(op);
+  if (state === "readable") return;
+  const { database } = op.places;
+  throw new HoldfastError({
+    code: state === "corrupt" ? "DB_CORRUPT" : "CHECK_IMPOSSIBLE",
+    message: `${database} is not ${done}, for it cannot be read: ${problem}. Nothing was changed.`,
+    hint: "Let a launch see to it first: holdfast boot",
     details: { path: database },
   });
 }

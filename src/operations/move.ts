@@ -17,7 +17,7 @@ import { realPath } from "../platform/real-path.ts";
 import type { ActionReport } from "../report.ts";
 import type { SettingsInput } from "../settings-glance.ts";
 import { reporter, runJob, stopIfAborted } from "../toolbox.ts";
-import { noDatabase, withDatabaseAlone } from "./hold.ts";
+import { requireDatabase, withDatabaseAlone } from "./hold.ts";
 import { type ChangeOptions, type ChangeReport, type Operation, operate } from "./operation.ts";
 import { type Stock, takeStock } from "./take-stock.ts";
 
@@ -41,7 +41,7 @@ export async function move(
   return await operate("move", settings, options, (op) =>
     withDatabaseAlone(op, async () => {
       const stock = await takeStock(op);
-      requireMovable(op, stock);
+      requireDatabase(op, stock, "moved");
       const target = realPath(resolve(folder));
       const to = placesOf(join(target, basename(op.places.database)), join(target, basename(op.places.backups)));
       for (const path of [to.database, ...SIDECARS.map((ending) => to.database + ending), to.backups]) {
@@ -58,18 +58,6 @@ export async function move(
       return { ...op.report("done"), settings: changes };
     }),
   );
-}
-
-function requireMovable(op: Operation, { database: { state, problem } }: Stock): void {
-  if (state === "missing" || state === "empty") throw noDatabase(op);
-  if (state === "readable") return;
-  const { database } = op.places;
-  throw new HoldfastError({
-    code: state === "corrupt" ? "DB_CORRUPT" : "CHECK_IMPOSSIBLE",
-    message: `${database} is not moved, for it cannot be read: ${problem}. Nothing was changed.`,
-    hint: "Let a launch see to it first: holdfast boot",
-    details: { path: database },
-  });
 }
 
 function exists(path: string): HoldfastError {

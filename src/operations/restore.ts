@@ -18,9 +18,9 @@ import { copier, reporter, runJob, stopIfAborted } from "../toolbox.ts";
 import { dropExtras, type ExtraSwap, foreseeExtras, stageExtras, swapExtras } from "./extra-restore.ts";
 import { withDatabaseAlone } from "./hold.ts";
 import { type ChangeOptions, type ChangeReport, type Operation, operate } from "./operation.ts";
-import { findSource, type Source } from "./source.ts";
+import { findSource, requireKind, type Source } from "./source.ts";
 import { type Stock, takeStock } from "./take-stock.ts";
-import { requireReadable, type Verified, verifySource } from "./verify-source.ts";
+import { requireReadable, requireSound, type Sound } from "./verify-source.ts";
 
 const { lstatSync } = fs;
 
@@ -54,38 +54,13 @@ export async function restoreNamed(
   return await withDatabaseAlone(op, async () => {
     const stock = await takeStock(op);
     const source = findSource(op, stock, name);
-    if (only !== undefined && source.kind !== only) throw notOfKind(source, only);
-    const verified = await requireVerified(op, source);
+    if (only !== undefined) requireKind(source, only);
+    const verified = await requireSound(op, source, "restored");
     if (!options.force) {
       requireReadable(op, stock.known, source, verified.self);
       requireSameDatabase(op, stock, source, verified);
     }
     return await replaceDatabase(op, stock, source, verified, options);
-  });
-}
-
-type Sound = Extract<Verified, { ok: true }>;
-
-async function requireVerified(op: Operation, source: Source): Promise<Sound> {
-  const verified = await verifySource(op, source);
-  if (verified.ok) {
-    op.warn(...verified.warnings);
-    return verified;
-  }
-  throw new HoldfastError({
-    code: source.kind === "backup" ? "NO_USABLE_BACKUP" : "DB_CORRUPT",
-    message: `${source.path} cannot be restored: ${verified.reason}. Nothing was changed.`,
-    hint: "Name another one: holdfast list",
-    details: { path: source.path, reason: verified.reason },
-  });
-}
-
-function notOfKind(source: Source, only: Source["kind"]): HoldfastError {
-  return new HoldfastError({
-    code: "NOT_FOUND",
-    message: `${source.id} is no ${only} database; nothing was changed.`,
-    hint: `See those that there are: holdfast ${only === "demoted" ? "demoted list" : "list"}`,
-    details: { path: source.path },
   });
 }
 
@@ -188,7 +163,7 @@ async function restoreElsewhere(
   const { places } = op;
   const stock = await takeStock(op);
   const source = findSource(op, stock, name);
-  const verified = await requireVerified(op, source);
+  const verified = await requireSound(op, source, "restored");
   const path = join(target, basename(places.database));
   const extras = foreseeExtras(op, source, target);
   for (const each of [path, ...SIDECARS.map((ending) => path + ending), ...extras.map((extra) => extra.to)]) {

@@ -42,6 +42,17 @@ export function findSource(op: Operation, stock: Stock, named: string): Source {
   return found ?? fromPath(op, named, kept);
 }
 
+/** @throws NOT_FOUND where what was found is of another kind */
+export function requireKind(source: Source, only: Source["kind"]): void {
+  if (source.kind === only) return;
+  throw new HoldfastError({
+    code: "NOT_FOUND",
+    message: `${source.id} is no ${only} database; nothing was changed.`,
+    hint: `See those that there are: holdfast ${only === "demoted" ? "demoted list" : "list"}`,
+    details: { path: source.path },
+  });
+}
+
 /** Everything in the backup folder that can be named; the newest backup first. */
 export function keptSources({ places }: Operation, { own, survey }: Stock): Source[] {
   const idAndPath = (file: string) => ({ id: idOf(places, file), path: join(places.backups, file) });

@@ -20,6 +20,26 @@ export type Verified =
     }
   | { readonly ok: false; readonly reason: string };
 
+export type Sound = Extract<Verified, { ok: true }>;
+
+/**
+ * @param done what does not become of it otherwise, as in "restored"
+ * @throws NO_USABLE_BACKUP, DB_CORRUPT where it is not sound
+ */
+export async function requireSound(op: Operation, source: Source, done: string): Promise<Sound> {
+  const verified = await verifySource(op, source);
+  if (verified.ok) {
+    op.warn(...verified.warnings);
+    return verified;
+  }
+  throw new HoldfastError({
+    code: source.kind === "backup" ? "NO_USABLE_BACKUP" : "DB_CORRUPT",
+    message: `${source.path} cannot be ${done}: ${verified.reason}. Nothing was changed.`,
+    hint: "Name another one: holdfast list",
+    details: { path: source.path, reason: verified.reason },
+  });
+}
+
 /** Reads all of it: its checksums, where it has some, and its pages. */
 export async function verifySource(op: Operation, source: Source): Promise<Verified> {
   const { places } = op;

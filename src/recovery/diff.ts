@@ -15,6 +15,7 @@ import { countRows, type LeftOut, type Table } from "./tables.ts";
 import {
   type Matched,
   match,
+  type NamesOptions,
   notComparable,
   reasonNotToCompare,
   sidesOf,
@@ -23,7 +24,7 @@ import {
 } from "./together.ts";
 import { type Row, type ShownValue, sameValue, shown } from "./values.ts";
 
-export interface DiffOptions extends PaceOptions {
+export interface DiffOptions extends PaceOptions, NamesOptions {
   /** Names of the tables to compare. Default: all. */
   readonly tables?: readonly string[] | undefined;
   /** How many rows of each kind are shown for each table. Default: 5. */
@@ -79,7 +80,8 @@ export interface DiffReport {
  * @throws NOT_FOUND where neither has a table that is asked for; ABORTED; DB_CORRUPT and others, as SQLite fails
  */
 export async function diff(left: Connection, right: Connection, options: DiffOptions = {}): Promise<DiffReport> {
-  return await together(left, right, `comparing ${left.name} with ${right.name}`, async (both) => {
+  const [leftName, rightName] = options.names ?? [left.name, right.name];
+  return await together(left, right, `comparing ${leftName} with ${rightName}`, async (both) => {
     const matched = match(left, right, options.tables);
     const { pairings, onlyLeft, onlyRight } = matched;
     const schema = diffSchema(left, right, pairings, onlyLeft, onlyRight);

@@ -16,9 +16,17 @@ import { Pace, type PaceOptions } from "./pace.ts";
 import { References, type Violation } from "./references.ts";
 import { suspendTriggers } from "./suspend-triggers.ts";
 import { countRows, type LeftOut } from "./tables.ts";
-import { type Matched, match, notComparable, reasonNotToCompare, type Together, together } from "./together.ts";
+import {
+  type Matched,
+  match,
+  type NamesOptions,
+  notComparable,
+  reasonNotToCompare,
+  type Together,
+  together,
+} from "./together.ts";
 
-export interface MergeOptions extends PaceOptions {
+export interface MergeOptions extends PaceOptions, NamesOptions {
   /** Names of the tables to merge. Default: all. */
   readonly tables?: readonly string[] | undefined;
   /**
@@ -66,7 +74,8 @@ export async function merge(
   incoming: Connection,
   options: MergeOptions = {},
 ): Promise<MergeReport> {
-  const doing = `merging ${incoming.name} into ${current.name}`;
+  const names = options.names ?? [current.name, incoming.name];
+  const doing = `merging ${names[1]} into ${names[0]}`;
   refuseUnderTransaction(current);
   const restore = prepareConnection(current);
   try {
@@ -110,7 +119,7 @@ async function mergeAll(both: Together, options: MergeOptions): Promise<MergeRep
     leftOut: leftOutOf(incoming, matched),
     suspendedTriggers: triggers.names,
   };
-  if (!dryRun && refused) throw conflict(both, report);
+  if (!dryRun && refused) throw mergeConflict(options.names ?? [current.name, incoming.name], report);
   current.exec(dryRun ? "ROLLBACK" : "COMMIT");
   return report;
 }
@@ -134,12 +143,13 @@ function refuseUnderTransaction(current: Connection): void {
   });
 }
 
-function conflict({ left: current, right: incoming }: Together, report: MergeReport): HoldfastError {
+/** @param names of the current and of the incoming database */
+export function mergeConflict([current, incoming]: readonly [string, string], report: MergeReport): HoldfastError {
   const unresolved = report.tables.reduce((sum, table) => sum + table.unresolved, 0);
   const { total } = report.violations;
   const what = [
     unresolved > 0
-      ? `${counted(unresolved, "row")} of ${incoming.name} cannot be brought into ${current.name} without a conflict`
+      ? `${counted(unresolved, "row")} of ${incoming} cannot be brought into ${current} without a conflict`
       : "",
     total > 0 ? `${counted(total, "foreign key value")} would be left without a parent` : "",
   ].filter(Boolean);

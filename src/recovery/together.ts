@@ -12,6 +12,11 @@ export interface Together {
   readonly scratch: Scratch;
 }
 
+export interface NamesOptions {
+  /** What the two are called in messages, in the order in which they are given. Default: their paths. */
+  readonly names?: readonly [string, string] | undefined;
+}
+
 /**
  * Runs `task` while each database is read from one snapshot, and names what SQLite throws.
  *
