@@ -5,8 +5,20 @@ export { type ErrorCode, type ErrorDetails, HoldfastError, type Refusal } from "
 export { guard, plan } from "./guard.ts";
 export type { GuardOptions } from "./guard-options.ts";
 export type { NamedLayout } from "./launch/context.ts";
-export { list, listDemoted, move, removeDemoted, restore, restoreDemoted } from "./manual.ts";
+export {
+  diff,
+  list,
+  listDemoted,
+  merge,
+  mergeDemoted,
+  move,
+  removeDemoted,
+  restore,
+  restoreDemoted,
+} from "./manual.ts";
+export type { ComparedFile, DiffOptions, DiffReport } from "./operations/diff.ts";
 export type { ListedFile, ListOptions, ListReport, TableRows } from "./operations/list.ts";
+export type { MergeOptions, MergeReport } from "./operations/merge.ts";
 export type { MoveOptions, MoveReport } from "./operations/move.ts";
 export type { ChangeOptions, ChangeReport, OperationOptions } from "./operations/operation.ts";
 export type { RestoreOptions } from "./operations/restore.ts";

@@ -2,7 +2,9 @@
  * Everything that a person may ask for by hand, for programs: each function is a command of the command line. Whoever only
  * launches loads none of it.
  */
+import type * as Diff from "./operations/diff.ts";
 import type * as List from "./operations/list.ts";
+import type * as Merge from "./operations/merge.ts";
 import type { MoveOptions, MoveReport } from "./operations/move.ts";
 import type { ChangeOptions, ChangeReport } from "./operations/operation.ts";
 import type { RestoreOptions } from "./operations/restore.ts";
@@ -53,6 +55,15 @@ export async function restoreDemoted(
   return await (await import("./operations/demoted.ts")).restoreDemoted(settings, id, options);
 }
 
+/** `merge()` for a demoted database; it stays where it is, until it is removed. */
+export async function mergeDemoted(
+  settings: string | SettingsInput,
+  id: string,
+  options: Merge.MergeOptions = {},
+): Promise<Merge.MergeReport> {
+  return await (await import("./operations/demoted.ts")).mergeDemoted(settings, id, options);
+}
+
 /** Deletes a demoted database for good, with its sidecars: the one operation that deletes a database. */
 export async function removeDemoted(
   settings: string | SettingsInput,
@@ -76,4 +87,43 @@ export async function move(
   options: MoveOptions = {},
 ): Promise<MoveReport> {
   return await (await import("./operations/move.ts")).move(settings, folder, options);
+}
+
+/**
+ * Compares two databases: their schema, and row by row the tables that both have. Changes nothing, and works while the
+ * application runs. Rows are read one by one, so that size costs time and no memory.
+ *
+ * @param left with `right`, the left one. Alone, it is compared with the database: then that is the left one, and `added`
+ *   counts the rows that this one has and the database has not
+ * @param right an id or a label of `list()`, `latest`, or the path of a database file or of a folder that
+ *   `backup({ output })` wrote, as `left`
+ * @throws NOT_FOUND for a name or a table that neither has; DB_CORRUPT and others, as SQLite fails
+ */
+export async function diff(
+  settings: string | SettingsInput,
+  left: string,
+  right?: string,
+  options: Diff.DiffOptions = {},
+): Promise<Diff.DiffReport> {
+  return await (await import("./operations/diff.ts")).diff(settings, left, right, options);
+}
+
+/**
+ * Brings the rows of `source` into the database, in one transaction: by primary key or unique key, parents before the
+ * rows that refer to them, in the columns that both have. No row is ever deleted. Behind a restore point, unless
+ * `db-backup-retention` is 0. `confirm` and `dryRun` are told what comes of it, with `merge` in the report.
+ *
+ * @param source an id or a label of `list()`, `latest`, or the path of a database file or of a folder that
+ *   `backup({ output })` wrote
+ * @throws MERGE_CONFLICT with the conflicts in `details.report`, where `onConflict` is `abort`; NOT_FOUND,
+ *   NO_USABLE_BACKUP, DB_CORRUPT for the source; CHECK_IMPOSSIBLE where the database was not closed and no launch has
+ *   looked at it since; BACKUP_FAILED, DISK_FULL where there is no restore point; DB_IN_USE while the application runs;
+ *   nothing was changed then
+ */
+export async function merge(
+  settings: string | SettingsInput,
+  source: string,
+  options: Merge.MergeOptions = {},
+): Promise<Merge.MergeReport> {
+  return await (await import("./operations/merge.ts")).merge(settings, source, options);
 }

@@ -32,6 +32,8 @@ export interface ActionReport {
   readonly version?: string | null;
   /** The file it is about, as a whole path. */
   readonly file?: string;
+  /** `merge`: the table whose rows are merged. */
+  readonly table?: string;
   /** `migrate`: the names, in order. */
   readonly applied?: readonly string[];
   /** `restore`: what was written between these times is not in the backup. ISO 8601, UTC. */

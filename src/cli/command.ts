@@ -1,10 +1,10 @@
 /** What a command is: its words for the help, what it does, and how its result reads. */
 import type { Refusal } from "../errors.ts";
 import type { GuardOptions } from "../guard-options.ts";
-import type { ChangeOptions } from "../operations/operation.ts";
+import type { ChangeOptions, ChangeReport } from "../operations/operation.ts";
 
-export type RunOptions = Pick<GuardOptions, "appVersion"> &
-  Required<Pick<GuardOptions, "signal" | "onEvent">> &
+export type RunOptions = Pick<GuardOptions, "appVersion" | "onEvent"> &
+  Required<Pick<GuardOptions, "signal">> &
   Pick<ChangeOptions, "dryRun" | "confirm">;
 
 /** The object that `--json` prints. */
@@ -42,4 +42,8 @@ export interface Command<Result extends Report> {
   run(settings: string, options: RunOptions, given: Given): Promise<Result>;
   /** For a person to read. */
   render(result: Result): string;
+  /** What is asked about. Default: as the result of any change. */
+  renderPlan?(plan: ChangeReport): string;
+  /** What a person has to see of a refusal, beside its message and what helps. */
+  explain?(error: Refusal): string;
 }

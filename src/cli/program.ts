@@ -5,8 +5,10 @@ import type { ChangeReport } from "../operations/operation.ts";
 import { fs } from "../platform/builtins.ts";
 import type { Command, Given, OptionRow, Report, RunOptions } from "./command.ts";
 import { boot } from "./commands/boot.ts";
-import { demotedList, demotedRemove, demotedRestore } from "./commands/demoted.ts";
+import { demotedList, demotedMerge, demotedRemove, demotedRestore } from "./commands/demoted.ts";
+import { diff } from "./commands/diff.ts";
 import { list } from "./commands/list.ts";
+import { merge } from "./commands/merge.ts";
 import { move } from "./commands/move.ts";
 import { plan } from "./commands/plan.ts";
 import { restore } from "./commands/restore.ts";
@@ -15,6 +17,7 @@ import { exitStatusOf, OK, STATUS_OF, USAGE } from "./exit-status.ts";
 import { interruptible } from "./interrupt.ts";
 import { NO_PROGRESS, progressLine } from "./progress.ts";
 import { askOnTerminal } from "./question.ts";
+import { renderChange } from "./render/change.ts";
 import { renderRefusal, renderWarning } from "./render-error.ts";
 
 const { readFileSync } = fs;
@@ -27,7 +30,10 @@ const COMMANDS: readonly Command<Report>[] = [
   restore,
   demotedList,
   demotedRestore,
+  demotedMerge,
   demotedRemove,
+  merge,
+  diff,
   move,
 ];
 
@@ -123,7 +129,7 @@ async function perform(command: Command<Report>, options: Options, given: Given)
   const { signal } = interruption;
   const confirm = (plan: ChangeReport) => {
     progress.clear();
-    return askOnTerminal(plan, signal);
+    return askOnTerminal((command.renderPlan ?? renderChange)(plan), signal);
   };
   const result = await resultOf(
     command,
@@ -170,5 +176,6 @@ function tell(command: Command<Report>, result: Report | Refused, quiet: boolean
     if (quiet) for (const warning of result.warnings) process.stderr.write(renderWarning(warning));
     else process.stdout.write(command.render(result));
   }
+  if (result.error && !quiet) process.stdout.write(command.explain?.(result.error) ?? "");
   if (result.error) process.stderr.write(renderRefusal(result.error));
 }

@@ -1,11 +1,9 @@
 /** The question before anything is changed. */
 import { createInterface } from "node:readline/promises";
-import type { ChangeReport } from "../operations/operation.ts";
-import { renderChange } from "./render/change.ts";
 
 /** Says what is going to be done, and asks; anything but a yes is a no, and so is the end of the input. */
-export async function askOnTerminal(plan: ChangeReport, signal: AbortSignal): Promise<boolean> {
-  process.stderr.write(renderChange(plan));
+export async function askOnTerminal(plan: string, signal: AbortSignal): Promise<boolean> {
+  process.stderr.write(plan);
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   // In raw mode the terminal hands Ctrl-C over as a letter, and sends no signal.
   terminal.on("SIGINT", () => process.kill(process.pid, "SIGINT"));

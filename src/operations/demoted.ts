@@ -7,6 +7,7 @@ import type { SettingsInput } from "../settings-glance.ts";
 import { reporter } from "../toolbox.ts";
 import { withDatabaseAlone } from "./hold.ts";
 import { type ListOptions, type ListReport, list } from "./list.ts";
+import { type MergeOptions, type MergeReport, mergeNamed } from "./merge.ts";
 import { type ChangeOptions, type ChangeReport, operate } from "./operation.ts";
 import { type RestoreOptions, restoreNamed } from "./restore.ts";
 import { findSource } from "./source.ts";
@@ -24,6 +25,15 @@ export async function restoreDemoted(
   options: RestoreOptions = {},
 ): Promise<ChangeReport> {
   return await operate("demoted restore", settings, options, (op) => restoreNamed(op, id, options, "demoted"));
+}
+
+/** Merges the rows of one; it stays where it is, until it is removed. */
+export async function mergeDemoted(
+  settings: string | SettingsInput,
+  id: string,
+  options: MergeOptions = {},
+): Promise<MergeReport> {
+  return await operate("demoted merge", settings, options, (op) => mergeNamed(op, id, options, "demoted"));
 }
 
 /** The one operation that deletes a database: it must be named. */

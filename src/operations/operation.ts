@@ -114,11 +114,16 @@ export class Operation implements Toolbox {
    * Asks before anything is changed.
    *
    * @param plan what is going to be done
+   * @param more what the operation's own report says beside it
    * @returns the report of a dry run, which goes no further; else null
    * @throws ABORTED when the answer is no
    */
-  async ask({ dryRun, confirm }: ChangeOptions, plan: readonly ActionReport[]): Promise<ChangeReport | null> {
-    const foreseen = this.report("would-do", plan);
+  async ask(
+    { dryRun, confirm }: ChangeOptions,
+    plan: readonly ActionReport[],
+    more = {},
+  ): Promise<ChangeReport | null> {
+    const foreseen = { ...this.report("would-do", plan), ...more };
     if (dryRun) return foreseen;
     if (confirm && !(await confirm(foreseen))) {
       throw new HoldfastError({

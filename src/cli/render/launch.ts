@@ -87,7 +87,8 @@ export function describeActions(actions: readonly ActionReport[], folder: string
   });
 }
 
-function subjectOf({ action, file, version, applied }: ActionReport, folder: string): string {
+function subjectOf({ action, file, version, applied, table }: ActionReport, folder: string): string {
+  if (table !== undefined) return table;
   if (applied) return applied.length === 1 ? String(applied[0]) : `${applied.length} migrations`;
   const name = file === undefined ? undefined : shortPath(file, folder);
   if (action === "restore" && name !== undefined) return `from ${name}`;

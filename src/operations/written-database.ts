@@ -1,0 +1,101 @@
+/** The database opened for writing in an application's place, and closed again as an application would. */
+import { randomUUID } from "node:crypto";
+import { livingSidecars, observeFiles } from "../database/files.ts";
+import type { Connection } from "../database/open.ts";
+import {
+  proofOf,
+  readSeal,
+  recordedId,
+  recordOpened,
+  removeSeal,
+  type Trust,
+  trustOf,
+  writeSeal,
+} from "../database/seal.ts";
+import type { Seal } from "../database/seal-record.ts";
+import { HoldfastError, named } from "../errors.ts";
+import { createPrivateFolder, type FileIdentity, identify, sameIdentity } from "../platform/atomic-file.ts";
+import type { Operation } from "./operation.ts";
+import type { Stock } from "./take-stock.ts";
+
+/**
+ * A log that stands there may be another database's, or damaged; whoever opens the database for writing makes it part of
+ * it. Only a launch looks at it first.
+ *
+ * @throws CHECK_IMPOSSIBLE
+ */
+export function requireClosed({ name, places: { database } }: Operation): void {
+  const [sidecar] = livingSidecars(observeFiles(database));
+  if (sidecar === undefined) return;
+  throw new HoldfastError({
+    code: "CHECK_IMPOSSIBLE",
+    message: `${database} was not closed: ${database}${sidecar} has what was written last, and no launch has looked at it yet. Nothing was changed.`,
+    hint: `Let a launch see to it first: holdfast boot. Then give the command again: holdfast ${name}`,
+    details: { path: database, sidecar: database + sidecar },
+  });
+}
+
+/** The id in its stamp, or that under which it is known; else a new one. */
+export function databaseIdOf({ places }: Operation, { database }: Stock): string {
+  return database.self?.stamp?.databaseId ?? recordedId(places) ?? randomUUID();
+}
+
+/** Runs `task` with a connection to a database that is left as it was found: what is written is rolled back. */
+export async function withDatabaseTried<Result>(
+  op: Operation,
+  task: (db: Connection) => Promise<Result>,
+): Promise<Result> {
+  const db = open(op);
+  try {
+    return await task(db);
+  } finally {
+    db.close();
+  }
+}
+
+/**
+ * Runs `task` with a connection that may write. Before, the seal goes and it is put on record that the database is open,
+ * so that a launch after a kill knows; after it, a database that was sealed is sealed again.
+ */
+export async function withDatabaseWritten<Result>(
+  op: Operation,
+  databaseId: string,
+  task: (db: Connection) => Promise<Result>,
+): Promise<Result> {
+  const { places } = op;
+  const trust = trustOf(places);
+  const seal = trust.kind === "sealed" ? readSeal(places) : null;
+  const before = identify(places.database);
+  const db = open(op);
+  try {
+    named(`noting in ${places.backups} that the database is open`, () => note(op, databaseId, trust));
+    // SQLite opens lazily. The connection that makes the sidecars must be one that can remove them.
+    db.prepare("SELECT count(*) FROM sqlite_schema").get();
+    return await task(db);
+  } finally {
+    db.close();
+    if (seal) await sealAgain(op, seal, before);
+  }
+}
+
+function open({ engine, places: { database } }: Operation): Connection {
+  return named(`opening ${database}`, () => engine.open(database, "readwrite"));
+}
+
+/** What had to be checked by the next launch has to be still: the record of an earlier time stays as it is. */
+function note({ places }: Operation, databaseId: string, trust: Trust): void {
+  const file = proofOf(places.database);
+  if ("checkedAt" in trust && file) {
+    createPrivateFolder(places.backups);
+    recordOpened(places, { databaseId, file, checkedAt: trust.checkedAt, suspect: null });
+  } else removeSeal(places);
+}
+
+async function sealAgain({ places }: Operation, seal: Seal, before: FileIdentity | null): Promise<void> {
+  try {
+    const untouched = sameIdentity(identify(places.database), before);
+    await writeSeal(places, { ...seal, backedUp: untouched && seal.backedUp });
+  } catch {
+    // Without a seal the next launch looks more closely, which is no reason to fail here.
+  }
+}
