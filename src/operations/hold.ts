@@ -1,6 +1,6 @@
 /** Getting hold of the database: alone, to change it, or beside whoever has it, to read it. */
-import { isAbsent, livingSidecars, observeFiles, presentSidecars } from "../database/files.ts";
-import { openApart, openHeld, plainly, type Reading } from "../database/look.ts";
+import { isAbsent, livingSidecars, observeFiles } from "../database/files.ts";
+import { discard, openApart, openHeld, plainly, type Reading } from "../database/look.ts";
 import type { Connection } from "../database/open.ts";
 import { headerOf } from "../database/read-raw.ts";
 import { finishSwap, unfinishedSwap } from "../database/swap.ts";
@@ -11,7 +11,7 @@ import { orphansGone } from "../launch/wait.ts";
 import { isWritable } from "../platform/atomic-file.ts";
 import { type FileLock, poll } from "../platform/lock.ts";
 import { register } from "../platform/registry.ts";
-import { copier } from "../toolbox.ts";
+import { copier, runJob } from "../toolbox.ts";
 import type { Operation } from "./operation.ts";
 import type { Stock } from "./take-stock.ts";
 
@@ -178,17 +178,42 @@ export async function withFile<Result>(
   path: string,
   task: (db: Connection) => Promise<Result>,
 ): Promise<Result> {
-  const reading = named(`opening ${path}`, () => {
-    const sidecars = presentSidecars(observeFiles(path));
-    return openApart(op.engine, path, {
-      journalMode: headerOf(path).journalMode,
-      scratch: op.scratchFor(path),
-      withLog: sidecars.includes("-wal"),
-    });
-  });
+  const reading = await openOther(op, path);
   try {
     return await task(reading.db);
   } finally {
     reading.close();
+  }
+}
+
+async function openOther(op: Operation, path: string): Promise<Reading> {
+  const living = livingSidecars(observeFiles(path));
+  if (living.includes("-journal")) return await openRolledBack(op, path);
+  return named(`opening ${path}`, () =>
+    openApart(op.engine, path, {
+      journalMode: headerOf(path).journalMode,
+      scratch: op.scratchFor(path),
+      withLog: living.includes("-wal"),
+    }),
+  );
+}
+
+/** A transaction that a kill left half-way is rolled back in a copy. */
+async function openRolledBack(op: Operation, path: string): Promise<Reading> {
+  const copy = op.scratchFor(path);
+  const clear = () => discard(copy);
+  try {
+    for (const ending of ["", "-journal"]) await runJob(op, "copy", { from: path + ending, to: copy + ending });
+    const { db, close } = named(`opening a copy of ${path}`, () => openHeld(op.engine, copy));
+    return {
+      db,
+      close() {
+        close();
+        clear();
+      },
+    };
+  } catch (error) {
+    clear();
+    throw error;
   }
 }

@@ -21,7 +21,7 @@ import { type ChangeOptions, type ChangeReport, type Operation, operate } from "
 import { findSource, requireKind, type Source } from "./source.ts";
 import { type Stock, takeStock } from "./take-stock.ts";
 import { requireSound } from "./verify-source.ts";
-import { databaseIdOf, requireClosed, withDatabaseTried, withDatabaseWritten } from "./written-database.ts";
+import { databaseIdOf, requireClosed, withDatabaseTried, writeDatabase } from "./written-database.ts";
 
 export interface MergeOptions extends ChangeOptions, Pick<Scope, "tables" | "onConflict" | "listed"> {}
 
@@ -94,12 +94,17 @@ async function tryOut(order: Order): Promise<Merged> {
 async function mergeForGood(order: Order): Promise<Merged> {
   const { op, stock } = order;
   const databaseId = databaseIdOf(op, stock);
-  return await withDatabaseWritten(op, databaseId, async (db) => {
-    if (op.settings.backupRetention > 0) await takeRestorePoint(op, databaseId);
-    const report = reporter(op);
-    const merged = await mergeInto(db, order, false);
-    for (const each of actionsOf(order, merged)) report(each);
-    return merged;
+  return await writeDatabase(op, {
+    databaseId,
+    async prepare() {
+      if (op.settings.backupRetention > 0) await takeRestorePoint(op, databaseId);
+    },
+    async write(db) {
+      const report = reporter(op);
+      const merged = await mergeInto(db, order, false);
+      for (const each of actionsOf(order, merged)) report(each);
+      return merged;
+    },
   });
 }
 

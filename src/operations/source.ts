@@ -7,6 +7,7 @@ import { HoldfastError } from "../errors.ts";
 import { idOf } from "../places.ts";
 import { fs } from "../platform/builtins.ts";
 import { realPath } from "../platform/real-path.ts";
+import { isSameFile } from "../platform/registry.ts";
 import type { Operation } from "./operation.ts";
 import type { Stock } from "./take-stock.ts";
 
@@ -70,7 +71,9 @@ function fromPath(op: Operation, named: string, kept: readonly Source[]): Source
   const found = statSync(path, { throwIfNoEntry: false });
   const known = kept.find((each) => each.path === path);
   if (known) return known;
-  if (path === op.places.database) throw notFound(op, `${path} is the database itself`, kept);
+  // Under a second name too: reading what it is would drop the locks of whoever has it open in this process.
+  const { database } = op.places;
+  if (path === database || isSameFile(path, database)) throw notFound(op, `${path} is the database itself`, kept);
   if (found?.isFile()) {
     const folder = dirname(path);
     const manifest = hasManifest(folder) ? readManifest(folder) : null;

@@ -53,28 +53,34 @@ export async function withDatabaseTried<Result>(
   }
 }
 
+export interface Writing<Result> {
+  readonly databaseId: string;
+  /** What comes first, as long as nothing is changed; nobody else can open the database meanwhile. */
+  prepare(): Promise<unknown>;
+  write(db: Connection): Promise<Result>;
+}
+
 /**
- * Runs `task` with a connection that may write. Before, the seal goes and it is put on record that the database is open,
- * so that a launch after a kill knows; after it, a database that was sealed is sealed again.
+ * Writes by a connection as an application's. Before, the seal goes and it is put on record that the database is open, so
+ * that a launch after a kill knows; after it, a database that was sealed is sealed again.
  */
-export async function withDatabaseWritten<Result>(
-  op: Operation,
-  databaseId: string,
-  task: (db: Connection) => Promise<Result>,
-): Promise<Result> {
+export async function writeDatabase<Result>(op: Operation, writing: Writing<Result>): Promise<Result> {
   const { places } = op;
   const trust = trustOf(places);
   const seal = trust.kind === "sealed" ? readSeal(places) : null;
   const before = identify(places.database);
+  let noted = false;
   const db = open(op);
   try {
-    named(`noting in ${places.backups} that the database is open`, () => note(op, databaseId, trust));
     // SQLite opens lazily. The connection that makes the sidecars must be one that can remove them.
-    db.prepare("SELECT count(*) FROM sqlite_schema").get();
-    return await task(db);
+    named(`reading ${places.database}`, () => db.prepare("SELECT count(*) FROM sqlite_schema").get());
+    await writing.prepare();
+    noted = true;
+    named(`noting in ${places.backups} that the database is open`, () => note(op, writing.databaseId, trust));
+    return await writing.write(db);
   } finally {
     db.close();
-    if (seal) await sealAgain(op, seal, before);
+    if (seal && noted) await sealAgain(op, seal, before);
   }
 }
 

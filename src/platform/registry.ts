@@ -38,7 +38,7 @@ export function register(path: string): () => void {
 }
 
 /** Looked up each time: a launch that creates or restores the database gives it a new inode. */
-function isSameFile(one: string, other: string): boolean {
+export function isSameFile(one: string, other: string): boolean {
   const [a, b] = [one, other].map((path) => statSync(path, { bigint: true, throwIfNoEntry: false }));
   return a !== undefined && a.ino !== 0n && a.ino === b?.ino && a.dev === b.dev;
 }
