@@ -15,7 +15,7 @@ import { restore } from "./commands/restore.ts";
 import { status } from "./commands/status.ts";
 import { exitStatusOf, OK, STATUS_OF, USAGE } from "./exit-status.ts";
 import { interruptible } from "./interrupt.ts";
-import { NO_PROGRESS, progressLine } from "./progress.ts";
+import { type Progress, progressBar, progressLines } from "./progress.ts";
 import { askOnTerminal } from "./question.ts";
 import { renderChange } from "./render/change.ts";
 import { renderRefusal, renderWarning } from "./render-error.ts";
@@ -121,14 +121,14 @@ async function perform(command: Command<Report>, options: Options, given: Given)
     process.stderr.write(renderRefusal({ message, hint: "--dry-run says what would be done, and --yes does it." }));
     return USAGE;
   }
-  const progress = process.stderr.isTTY && !silent ? progressLine(process.stderr) : NO_PROGRESS;
+  const progress = silent ? null : progressOn(process.stderr);
   const interruption = interruptible(() => {
-    progress.clear();
+    progress?.clear();
     if (!silent) process.stderr.write("Stopping where nothing is lost; press Ctrl-C again to stop at once.\n");
   });
   const { signal } = interruption;
   const confirm = (plan: ChangeReport) => {
-    progress.clear();
+    progress?.clear();
     return askOnTerminal((command.renderPlan ?? renderChange)(plan), signal);
   };
   const result = await resultOf(
@@ -139,16 +139,21 @@ async function perform(command: Command<Report>, options: Options, given: Given)
       ...(command.asks ? { dryRun } : {}),
       ...(command.asks && !yes ? { confirm } : {}),
       signal,
-      onEvent: progress.show,
+      // Counting for nobody to see would take time.
+      ...(progress ? { onEvent: progress.show } : {}),
     },
     given,
   ).finally(() => {
-    progress.clear();
+    progress?.clear();
     interruption.end();
   });
   if (json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
   else tell(command, result, quiet);
   return signal.aborted ? STATUS_OF.ABORTED : exitStatusOf(result.error);
+}
+
+function progressOn(stream: typeof process.stderr): Progress {
+  return stream.isTTY ? progressBar(stream) : progressLines(stream);
 }
 
 /** A refusal before there was anything to report. */
