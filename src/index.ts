@@ -6,6 +6,7 @@ export { guard, plan } from "./guard.ts";
 export type { GuardOptions } from "./guard-options.ts";
 export type { NamedLayout } from "./launch/context.ts";
 export {
+  backup,
   diff,
   list,
   listDemoted,
@@ -16,6 +17,7 @@ export {
   restore,
   restoreDemoted,
 } from "./manual.ts";
+export type { BackupOptions } from "./operations/backup.ts";
 export type { ComparedFile, DiffOptions, DiffReport } from "./operations/diff.ts";
 export type { ListedFile, ListOptions, ListReport, TableRows } from "./operations/list.ts";
 export type { MergeOptions, MergeReport } from "./operations/merge.ts";

@@ -2,6 +2,7 @@
  * Everything that a person may ask for by hand, for programs: each function is a command of the command line. Whoever only
  * launches loads none of it.
  */
+import type { BackupOptions } from "./operations/backup.ts";
 import type * as Diff from "./operations/diff.ts";
 import type * as List from "./operations/list.ts";
 import type * as Merge from "./operations/merge.ts";
@@ -19,6 +20,17 @@ import type { SettingsInput } from "./settings-glance.ts";
  */
 export async function list(settings: string | SettingsInput, options: List.ListOptions = {}): Promise<List.ListReport> {
   return await (await import("./operations/list.ts")).list(settings, options);
+}
+
+/**
+ * Takes a verified backup now, whether the application runs or not, also where `db-backup-retention` is 0. It refreshes the
+ * version's backup, where the content has changed since; with a label it is a file of its own, outside retention.
+ *
+ * @throws NOT_FOUND, DB_CORRUPT, CHECK_IMPOSSIBLE where there is no database that can be read; BACKUP_FAILED, DISK_FULL; what
+ *   was backed up before is as it was then
+ */
+export async function backup(settings: string | SettingsInput, options: BackupOptions = {}): Promise<ChangeReport> {
+  return await (await import("./operations/backup.ts")).backup(settings, options);
 }
 
 /**

@@ -94,6 +94,15 @@ export function isTemporaryOf(places: Places, file: string): boolean {
   );
 }
 
+/**
+ * The same places, with temporaries that no other run has: a run that is cut off beside others at work can take its own
+ * away, and a later launch knows them as this database's all the same.
+ */
+export function withOwnTemporaries(places: Places): Places {
+  const letters = randomHex(8).replaceAll(/\d/g, (digit) => "ghijklmnop"[Number(digit)] ?? "");
+  return { ...places, temporaryPrefix: places.temporaryPrefix + letters };
+}
+
 /** `library-v1.2.0` or `library-unstamped`, without the ending. */
 export function backupName(stem: string, version: string | null): string {
   return version === null ? `${stem}-unstamped` : `${stem}-v${version}`;

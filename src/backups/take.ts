@@ -13,7 +13,7 @@ import { isAbsent, livingSidecars, observeFiles } from "../database/files.ts";
 import { discard } from "../database/look.ts";
 import { HoldfastError, messageOf, toHoldfastError } from "../errors.ts";
 import { type Places, temporaryIn } from "../places.ts";
-import { createPrivateFolder, sameIdentity } from "../platform/atomic-file.ts";
+import { createPrivateFolder, type FileIdentity, sameIdentity } from "../platform/atomic-file.ts";
 import type { Progress } from "../platform/child.ts";
 import { requireSpace } from "../platform/free-space.ts";
 import { byRecency } from "./choose.ts";
@@ -44,23 +44,10 @@ export async function takeBackup(
   const { places } = order;
   try {
     createPrivateFolder(places.backups);
-    const upkeep = await keepIndex(tools, order);
-    return await takeAfter(tools, order, await withoutRotten(tools, order, upkeep), onProgress);
+    return await takeAfter(tools, order, await keepIndex(tools, order), onProgress);
   } catch (error) {
     throw asBackupFailure(error, places);
   }
-}
-
-/** Whoever asks for a backup is not told that there is one whose bytes have rotted meanwhile. */
-async function withoutRotten(tools: Tools, order: BackupOrder, upkeep: Upkeep): Promise<Upkeep> {
-  if (order.reason !== "manual") return upkeep;
-  const standing = standingIn(order, upkeep).filter((entry) => entry.sha256 !== null && entry.verifiedAt !== null);
-  const { rotten, warnings } = await scrub(tools.engine.openPlain, order.places, standing, order.now);
-  return {
-    ...upkeep,
-    own: upkeep.own.filter((entry) => !rotten.has(entry.file)),
-    warnings: [...upkeep.warnings, ...warnings],
-  };
 }
 
 /** The same where the index has been seen to. */
@@ -73,20 +60,29 @@ export async function takeAfter(
   const { places, now } = order;
   const { openPlain } = tools.engine;
   const temporary = temporaryIn(places.backups, places, "backup");
+  const warnings = [...upkeep.warnings];
+  const rotten = new Set<string>();
+  const holds = async (entry: IndexEntry) => {
+    // Whoever asks for a backup is not told that there is one whose bytes have rotted meanwhile.
+    if (order.reason !== "manual") return true;
+    const read = await scrub(openPlain, places, [entry], now);
+    warnings.push(...read.warnings);
+    for (const file of read.rotten) rotten.add(file);
+    return read.rotten.size === 0;
+  };
   try {
     const standing = standingIn(order, upkeep);
-    const unchanged = copiedAlready(places, standing);
-    if (unchanged) return { ...upkeep, result: "unchanged", entry: unchanged, checked: false };
+    const same = copiedAlready(places, standing);
+    if (same && (await holds(same))) return { ...upkeep, warnings, result: "unchanged", entry: same, checked: false };
 
     requireSpace(places.backups, sizeOfDatabase(places.database));
     const copy = await copyContent(tools, order, temporary, onProgress);
     const { source, content, version } = copy;
-    const last = standing.filter((entry) => entry.version === version).sort(byRecency)[0];
-    if (last && last.content === content && last.verifiedAt !== null) {
+    const last = standing.filter((entry) => entry.version === version && !rotten.has(entry.file)).sort(byRecency)[0];
+    if (last && last.content === content && last.verifiedAt !== null && (await holds(last))) {
       discard(temporary);
-      const entry = { ...last, source };
-      await withIndexLock(openPlain, places, () => replaceEntry(places, entry));
-      return { ...upkeep, result: "unchanged", entry, checked: true };
+      const entry = await withIndexLock(openPlain, places, () => noteSource(places, last, source));
+      return { ...upkeep, warnings, result: "unchanged", entry, checked: true };
     }
 
     const described = await describeCopy(tools, order, copy, nextSequence(upkeep.own));
@@ -97,7 +93,7 @@ export async function takeAfter(
       entry,
       checked: true,
       retired: [...upkeep.retired, ...after.retired],
-      warnings: [...upkeep.warnings, ...described.warnings],
+      warnings: [...warnings, ...described.warnings],
     };
   } catch (error) {
     discard(temporary);
@@ -130,12 +126,13 @@ export function sizeOfDatabase(path: string): number {
   return Number(files.main?.size ?? 0) + Number(files.sidecars["-wal"]?.size ?? 0);
 }
 
-function replaceEntry(places: Places, entry: IndexEntry): void {
+/** So that the next one can tell by `stat` alone that nothing has changed. */
+function noteSource(places: Places, { file, sequence, ...rest }: IndexEntry, source: FileIdentity | null): IndexEntry {
   const { index } = readIndex(places);
-  const entries = index.entries.map((each) =>
-    each.file === entry.file && each.sequence === entry.sequence ? entry : each,
-  );
-  writeIndex(places, { ...index, entries });
+  const listed = index.entries.find((each) => each.file === file && each.sequence === sequence);
+  const entry = { ...rest, ...listed, file, sequence, source };
+  writeIndex(places, { ...index, entries: index.entries.map((each) => (each === listed ? entry : each)) });
+  return entry;
 }
 
 function asBackupFailure(error: unknown, places: Places): HoldfastError {

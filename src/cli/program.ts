@@ -4,6 +4,7 @@ import { HoldfastError, type Refusal } from "../errors.ts";
 import type { ChangeReport } from "../operations/operation.ts";
 import { fs } from "../platform/builtins.ts";
 import type { Command, Given, OptionRow, Report, RunOptions } from "./command.ts";
+import { backup } from "./commands/backup.ts";
 import { boot } from "./commands/boot.ts";
 import { demotedList, demotedMerge, demotedRemove, demotedRestore } from "./commands/demoted.ts";
 import { diff } from "./commands/diff.ts";
@@ -27,6 +28,7 @@ const COMMANDS: readonly Command<Report>[] = [
   plan,
   status,
   list,
+  backup,
   restore,
   demotedList,
   demotedRestore,

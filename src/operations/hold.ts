@@ -13,7 +13,6 @@ import { type FileLock, poll } from "../platform/lock.ts";
 import { register } from "../platform/registry.ts";
 import { copier, runJob } from "../toolbox.ts";
 import type { Operation } from "./operation.ts";
-import type { Stock } from "./take-stock.ts";
 
 /**
  * Runs `task` while neither an application, nor a launch, nor another operation has the database. A swap that was cut
@@ -127,18 +126,28 @@ export async function withLiveDatabase<Result>(
   op: Operation,
   task: (db: Connection) => Promise<Result>,
 ): Promise<Result> {
-  return await withDatabaseHeld(op, async (alone) => {
-    const { database, folder } = op.places;
-    if (isAbsent(observeFiles(database))) throw noDatabase(op);
-    const reading = named(`opening ${database}`, () =>
-      openLive(op, alone && isWritable(folder) && isWritable(database)),
-    );
-    try {
-      return await task(reading.db);
-    } finally {
-      reading.close();
-    }
-  });
+  return await withDatabaseHeld(op, async (alone) => await whileOpen(op, alone, task));
+}
+
+/**
+ * The same where the database is held already. The connection also takes away what another one, the child's for instance,
+ * makes beside the file meanwhile.
+ */
+export async function whileOpen<Result>(
+  op: Operation,
+  alone: boolean,
+  task: (db: Connection) => Promise<Result>,
+): Promise<Result> {
+  const { database, folder } = op.places;
+  if (isAbsent(observeFiles(database))) throw noDatabase(op);
+  const reading = named(`opening ${database}`, () => openLive(op, alone && isWritable(folder) && isWritable(database)));
+  try {
+    return await task(reading.db);
+  } finally {
+    // Only the last to close it takes its sidecars away.
+    await op.stopChild();
+    reading.close();
+  }
 }
 
 export function noDatabase({ places: { database } }: Operation): HoldfastError {
@@ -146,22 +155,6 @@ export function noDatabase({ places: { database } }: Operation): HoldfastError {
     code: "NOT_FOUND",
     message: `There is no database at ${database}, or it has zero bytes.`,
     hint: "See what is left: holdfast list. Bring the newest backup back: holdfast restore latest",
-    details: { path: database },
-  });
-}
-
-/**
- * @param done what does not become of it otherwise, as in "moved"
- * @throws NOT_FOUND, DB_CORRUPT, CHECK_IMPOSSIBLE where there is no database that can be read
- */
-export function requireDatabase(op: Operation, { database: { state, problem } }: Stock, done: string): void {
-  if (state === "missing" || state === "empty") throw noDatabase(op);
-  if (state === "readable") return;
-  const { database } = op.places;
-  throw new HoldfastError({
-    code: state === "corrupt" ? "DB_CORRUPT" : "CHECK_IMPOSSIBLE",
-    message: `${database} is not ${done}, for it cannot be read: ${problem}. Nothing was changed.`,
-    hint: "Let a launch see to it first: holdfast boot",
     details: { path: database },
   });
 }

@@ -16,8 +16,9 @@ import type { MergedTable } from "../recovery/merge-table.ts";
 import type { ActionReport } from "../report.ts";
 import type { SettingsInput } from "../settings-glance.ts";
 import { reporter, runJob } from "../toolbox.ts";
-import { requireDatabase, withDatabaseAlone, withFile } from "./hold.ts";
+import { withDatabaseAlone, withFile } from "./hold.ts";
 import { type ChangeOptions, type ChangeReport, type Operation, operate } from "./operation.ts";
+import { requireReadableDatabase } from "./refusals.ts";
 import { findSource, requireKind, type Source } from "./source.ts";
 import { type Stock, takeStock } from "./take-stock.ts";
 import { requireSound } from "./verify-source.ts";
@@ -50,7 +51,7 @@ export async function mergeNamed(
 ): Promise<MergeReport> {
   return await withDatabaseAlone(op, async () => {
     const stock = await takeStock(op);
-    requireDatabase(op, stock, "merged into");
+    requireReadableDatabase(op, stock, "merged into");
     requireClosed(op);
     const source = findSource(op, stock, name);
     if (only !== undefined) requireKind(source, only);

@@ -6,7 +6,7 @@ import { SIDECARS } from "../database/files.ts";
 import { noteMoved } from "../database/moved.ts";
 import { removeSeal } from "../database/seal.ts";
 import { settle, unsettle } from "../database/swap.ts";
-import { HoldfastError, named } from "../errors.ts";
+import { named } from "../errors.ts";
 import { takeOwner } from "../launch/staged.ts";
 import { whenFree } from "../launch/wait.ts";
 import { type Places, placesOf } from "../places.ts";
@@ -17,8 +17,9 @@ import { realPath } from "../platform/real-path.ts";
 import type { ActionReport } from "../report.ts";
 import type { SettingsInput } from "../settings-glance.ts";
 import { reporter, runJob, stopIfAborted } from "../toolbox.ts";
-import { requireDatabase, withDatabaseAlone } from "./hold.ts";
+import { withDatabaseAlone } from "./hold.ts";
 import { type ChangeOptions, type ChangeReport, type Operation, operate } from "./operation.ts";
+import { exists, requireReadableDatabase } from "./refusals.ts";
 import { type Stock, takeStock } from "./take-stock.ts";
 
 const { existsSync, lstatSync, rmSync, statSync } = fs;
@@ -41,7 +42,7 @@ export async function move(
   return await operate("move", settings, options, (op) =>
     withDatabaseAlone(op, async () => {
       const stock = await takeStock(op);
-      requireDatabase(op, stock, "moved");
+      requireReadableDatabase(op, stock, "moved");
       const target = realPath(resolve(folder));
       const to = placesOf(join(target, basename(op.places.database)), join(target, basename(op.places.backups)));
       for (const path of [to.database, ...SIDECARS.map((ending) => to.database + ending), to.backups]) {
@@ -58,15 +59,6 @@ export async function move(
       return { ...op.report("done"), settings: changes };
     }),
   );
-}
-
-function exists(path: string): HoldfastError {
-  return new HoldfastError({
-    code: "IO_FAILED",
-    message: `${path} exists already, and is not replaced; nothing was changed.`,
-    hint: "Name a folder in which it does not, or move it away.",
-    details: { path },
-  });
 }
 
 /** The names in the backup folder that go with the database. */

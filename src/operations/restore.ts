@@ -18,6 +18,7 @@ import { copier, reporter, runJob, stopIfAborted } from "../toolbox.ts";
 import { dropExtras, type ExtraSwap, foreseeExtras, stageExtras, swapExtras } from "./extra-restore.ts";
 import { withDatabaseAlone } from "./hold.ts";
 import { type ChangeOptions, type ChangeReport, type Operation, operate } from "./operation.ts";
+import { exists } from "./refusals.ts";
 import { findSource, requireKind, type Source } from "./source.ts";
 import { type Stock, takeStock } from "./take-stock.ts";
 import { requireReadable, requireSound, type Sound } from "./verify-source.ts";
@@ -189,15 +190,6 @@ async function restoreElsewhere(
   }
   for (const each of plan) report(each);
   return op.report("done");
-}
-
-function exists(path: string): HoldfastError {
-  return new HoldfastError({
-    code: "IO_FAILED",
-    message: `${path} exists already, and is not replaced; nothing was changed.`,
-    hint: "Name a folder in which it does not, or move it away.",
-    details: { path },
-  });
 }
 
 function planOf(

@@ -1,5 +1,6 @@
 /** What a person names: a backup or a set-aside database, another file, or a folder that `holdfast backup --output` wrote. */
 import { basename, dirname, join, resolve } from "node:path";
+import { idForUnstamped } from "../backups/choose.ts";
 import type { IndexEntry } from "../backups/index-file.ts";
 import { hasManifest, type Manifest, readManifest } from "../backups/manifest.ts";
 import type { SetAside } from "../backups/survey.ts";
@@ -52,6 +53,15 @@ export function requireKind(source: Source, only: Source["kind"]): void {
     hint: `See those that there are: holdfast ${only === "demoted" ? "demoted list" : "list"}`,
     details: { path: source.path },
   });
+}
+
+/** Whose backups are meant: as the stamp says, or, where it cannot be read or there is none, as the backups do. */
+export function databaseIdOf({ places }: Operation, { database, survey, own }: Stock): string | null {
+  const stamped = database.self?.stamp?.databaseId;
+  if (stamped !== undefined) return stamped;
+  if (database.self) return idForUnstamped(survey.backups, { path: places.database, backupsFolder: places.backups });
+  const ids = new Set(own.map((entry) => entry.databaseId));
+  return ids.size === 1 ? ([...ids][0] ?? null) : null;
 }
 
 /** Everything in the backup folder that can be named; the newest backup first. */

@@ -37,16 +37,20 @@ export interface Stock {
   readonly own: readonly IndexEntry[];
 }
 
-/** What could not be seen, and what is amiss, joins the operation's warnings. */
-export async function takeStock(op: Operation): Promise<Stock> {
+/**
+ * What could not be seen, and what is amiss, joins the operation's warnings.
+ *
+ * @param alone nobody else has the database, and no launch replaces it meanwhile
+ */
+export async function takeStock(op: Operation, alone: boolean = op.alone): Promise<Stock> {
   const { places, engine, settings, warnings } = op;
   const known = await orWarn(warnings, null, () => findMigrations(settings.migrations));
   let sealed: Inspection | null = null;
   const whileAlone = () => {
     sealed = lookWhereSealed(engine, places);
   };
-  if (op.alone) whileAlone();
-  const heldBy = op.alone
+  if (alone) whileAlone();
+  const heldBy = alone
     ? "nobody"
     : await orWarn(warnings, "unknown" as const, () => findHolder(engine, places, whileAlone));
   const swap = await orWarn(warnings, null, () => named(`reading ${places.backups}`, () => unfinishedSwap(places)));

@@ -6,10 +6,21 @@ import { describeActions } from "./launch.ts";
 import { clean, layOut, localTimes, paint, wrap } from "./page.ts";
 
 export function renderChange(report: ChangeReport): string {
-  const { outcome, operation, database, actions, warnings } = clean(report);
-  const planned = outcome === "would-do";
+  const { outcome, operation, database, actions } = clean(report);
   const nothing = actions.length === 0 ? ": nothing has to be done" : "";
-  const headline = `${paint("bold", `holdfast ${operation}`)} ${planned ? "would change" : "has changed"} ${database}${nothing}`;
+  const changes = outcome === "would-do" ? "would change" : "has changed";
+  return renderActions(report, `${paint("bold", `holdfast ${operation}`)} ${changes} ${database}${nothing}`);
+}
+
+/** The database itself is only read. */
+export function renderBackup(report: ChangeReport): string {
+  const { outcome, database } = clean(report);
+  return renderActions(report, `${paint("bold", outcome === "would-do" ? "Would back up" : "Backed up")} ${database}`);
+}
+
+function renderActions(report: ChangeReport, headline: string): string {
+  const { outcome, database, actions, warnings } = clean(report);
+  const planned = outcome === "would-do";
   return `${headline}\n\n${layOut([
     ...describeActions(actions, dirname(database), planned),
     ...warnings.map((warning) => ({ label: "warning", format: "yellow" as const, lines: wrap(localTimes(warning)) })),
