@@ -13,9 +13,12 @@ export {
   merge,
   mergeDemoted,
   move,
+  prune,
+  rebuildIndex,
   removeDemoted,
   restore,
   restoreDemoted,
+  verify,
 } from "./manual.ts";
 export type { BackupOptions } from "./operations/backup.ts";
 export type { ComparedFile, DiffOptions, DiffReport } from "./operations/diff.ts";
@@ -23,7 +26,10 @@ export type { ListedFile, ListOptions, ListReport, TableRows } from "./operation
 export type { MergeOptions, MergeReport } from "./operations/merge.ts";
 export type { MoveOptions, MoveReport } from "./operations/move.ts";
 export type { ChangeOptions, ChangeReport, OperationOptions } from "./operations/operation.ts";
+export type { PruneReport } from "./operations/prune.ts";
+export type { RebuildReport } from "./operations/rebuild-index.ts";
 export type { RestoreOptions } from "./operations/restore.ts";
+export type { VerifiedFile, VerifyOptions, VerifyReport } from "./operations/verify.ts";
 export type {
   ActionName,
   ActionReport,

@@ -8,7 +8,10 @@ import type * as List from "./operations/list.ts";
 import type * as Merge from "./operations/merge.ts";
 import type { MoveOptions, MoveReport } from "./operations/move.ts";
 import type { ChangeOptions, ChangeReport } from "./operations/operation.ts";
+import type { PruneReport } from "./operations/prune.ts";
+import type { RebuildReport } from "./operations/rebuild-index.ts";
 import type { RestoreOptions } from "./operations/restore.ts";
+import type { VerifyOptions, VerifyReport } from "./operations/verify.ts";
 import type { SettingsInput } from "./settings-glance.ts";
 
 /**
@@ -48,6 +51,17 @@ export async function restore(
   options: RestoreOptions = {},
 ): Promise<ChangeReport> {
   return await (await import("./operations/restore.ts")).restore(settings, source, options);
+}
+
+/**
+ * Reads all of each backup, or of what `source` names: its bytes against their checksums, its pages, its stamp and layout, and
+ * the files of a folder against its manifest. One that is damaged makes the report's `error`, and the others are verified all
+ * the same. Changes nothing but the time at which the index says that each was verified. Works while the application runs.
+ *
+ * @throws NOT_FOUND where there is no such source; INDEX_INVALID for a manifest that cannot be used
+ */
+export async function verify(settings: string | SettingsInput, options: VerifyOptions = {}): Promise<VerifyReport> {
+  return await (await import("./operations/verify.ts")).verify(settings, options);
 }
 
 /** Lists the demoted databases, as `list()` does. */
@@ -138,4 +152,27 @@ export async function merge(
   options: Merge.MergeOptions = {},
 ): Promise<Merge.MergeReport> {
   return await (await import("./operations/merge.ts")).merge(settings, source, options);
+}
+
+/**
+ * Removes now what the next backup would remove: backups beyond `db-backup-retention`, and quarantined files beyond
+ * `db-quarantine-retention`. The report has a reason for each file, removed or kept. Works while the application runs.
+ *
+ * @throws DB_LOCKED where another process is at work on the index
+ */
+export async function prune(settings: string | SettingsInput, options: ChangeOptions = {}): Promise<PruneReport> {
+  return await (await import("./operations/prune.ts")).prune(settings, options);
+}
+
+/**
+ * Sets the index aside and makes it anew from the backups, each of which is verified first; one that is damaged is
+ * quarantined, and none is removed. Works while the application runs.
+ *
+ * @throws DB_LOCKED where another process is at work on the index
+ */
+export async function rebuildIndex(
+  settings: string | SettingsInput,
+  options: ChangeOptions = {},
+): Promise<RebuildReport> {
+  return await (await import("./operations/rebuild-index.ts")).rebuildIndex(settings, options);
 }

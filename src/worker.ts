@@ -7,9 +7,11 @@ import { join } from "node:path";
 import { isMainThread, parentPort } from "node:worker_threads";
 import type { BehindOrder, workBehind } from "./backups/behind.ts";
 import type { CheckFilesOrder, checkFiles } from "./backups/check-files.ts";
+import type { ProveBytesOrder, proveBytes } from "./backups/prove-bytes.ts";
 import type { stageBackup } from "./backups/stage.ts";
 import type { surveyBackups } from "./backups/survey.ts";
 import type { BackupOrder, takeBackup } from "./backups/take.ts";
+import type { tellUpkeep, UpkeepOrder } from "./backups/upkeep.ts";
 import type { VerifyOrder, verifyForRestore } from "./backups/verify.ts";
 import type { PartOrder, Tools } from "./database/check.ts";
 import type { ExamineOrder, examine } from "./database/examine.ts";
@@ -42,6 +44,8 @@ export interface Jobs {
   copy: Job<{ from: string; to: string }, typeof copyDurably>;
   backup: Job<BackupOrder, typeof takeBackup>;
   behind: Job<BehindOrder, typeof workBehind>;
+  "keep-index": Job<UpkeepOrder & { dryRun: boolean }, typeof tellUpkeep>;
+  "prove-bytes": Job<ProveBytesOrder, typeof proveBytes>;
   "check-files": Job<CheckFilesOrder, typeof checkFiles>;
   "count-rows": Job<CountOrder, typeof countAllRows>;
   "demoted-rows": Job<DemotedRowsOrder, typeof countDemotedRows>;
@@ -75,6 +79,8 @@ const jobs: Handlers<Jobs> = {
   backup: async (tools, order, onProgress) => (await import("./backups/take.ts")).takeBackup(tools, order, onProgress),
   behind: async (tools, order, onProgress) =>
     (await import("./backups/behind.ts")).workBehind(tools, order, onProgress),
+  "keep-index": async (tools, order) => (await import("./backups/upkeep.ts")).tellUpkeep(tools, order),
+  "prove-bytes": async (_, order) => (await import("./backups/prove-bytes.ts")).proveBytes(order),
   "check-files": async (_, order, onProgress) =>
     (await import("./backups/check-files.ts")).checkFiles(order, onProgress),
   "count-rows": async ({ engine }, order, onProgress) =>
@@ -125,14 +131,15 @@ interface Touched {
   readonly path: string;
   readonly from: string;
   readonly places: Places;
+  readonly files: readonly { readonly size: number }[];
 }
 
-function bytesOf({ path, from, places }: Partial<Touched>): number {
+function bytesOf({ path, from, places, files = [] }: Partial<Touched>): number {
   const databases = [path, from, places?.database].flatMap((file) => (file === undefined ? [] : [file, `${file}-wal`]));
   const sizes = [...databases, ...(places ? filesIn(places.backups) : [])].map(
     (file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0,
   );
-  return sizes.reduce((sum, size) => sum + size, 0);
+  return [...sizes, ...files.map(({ size }) => size)].reduce((sum, size) => sum + size, 0);
 }
 
 function filesIn(folder: string): string[] {

@@ -162,8 +162,12 @@ export function writeIndex(places: Places, index: Index): void {
 }
 
 /** The one name under which an index that could not be used is kept for a person to look at. */
+export function damagedIndexOf({ index }: Places): string {
+  return index.replace(/\.toml$/, "-damaged.toml");
+}
+
 export function setIndexAside(places: Places): string {
-  const aside = places.index.replace(/\.toml$/, "-damaged.toml");
+  const aside = damagedIndexOf(places);
   named(`setting the index ${places.index} aside`, () => replaceFile(places.index, aside));
   return aside;
 }

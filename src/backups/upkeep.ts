@@ -72,7 +72,9 @@ export interface UpkeepOutcome {
   /** Every file that stays, with the reason. */
   readonly kept: readonly Retired[];
   readonly removed: readonly Retired[];
-  /** Backups that were not listed, or not verified, and are now. */
+  /** What the index lists. */
+  readonly listed: readonly string[];
+  /** Those of them that were not listed before, or not verified, and are now. */
   readonly adopted: readonly string[];
   readonly setAside: readonly Retired[];
   /** Files with the name of a backup that are none that can be listed. */
@@ -108,6 +110,7 @@ function tell(order: UpkeepOrder, judged: Judgement, warnings: readonly string[]
       ...survey.leftOut.map(({ file, reason }) => ({ file, reason: `not known to be a backup: ${reason}` })),
     ],
     removed: retired(judged),
+    listed: listed(judged).map(({ file }) => file),
     adopted: verified.map((entry) => entry.file),
     setAside: damaged,
     leftOut: survey.leftOut,
@@ -119,6 +122,8 @@ function tell(order: UpkeepOrder, judged: Judgement, warnings: readonly string[]
 async function judge(tools: Tools, order: UpkeepOrder): Promise<Judgement> {
   const { places, databaseId, retention, runningVersion, quarantineRetention, anew = false } = order;
   const survey = surveyBackups(tools.engine, places, { anew });
+  // Nothing is known then of what an index made anew would have to list.
+  if (anew && survey.unreadable) throw new HoldfastError(survey.unreadable);
   const warnings = [...survey.warnings];
   const entries: IndexEntry[] = [];
   const verified: IndexEntry[] = [];

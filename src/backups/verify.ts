@@ -21,7 +21,13 @@ export type Verification =
    * `unfit`: sound perhaps, but of a layout that the app cannot use. `unreadable`: sound perhaps, but it could not be
    * judged: by a medium that fails, for want of permission or of a function.
    */
-  | { readonly ok: false; readonly kind: "damaged" | "unfit" | "unreadable"; readonly reason: string };
+  | {
+      readonly ok: false;
+      readonly kind: "damaged" | "unfit" | "unreadable";
+      readonly reason: string;
+      /** Its bytes are not those that were recorded. */
+      readonly differs?: true;
+    };
 
 /** @throws DISK_FULL where a look needs room, which says nothing of the backup */
 async function verifyBackup(
@@ -36,7 +42,9 @@ async function verifyBackup(
     if (unfit) return refused(unfit);
     const path = join(folder, entry.file);
     const sha256 = sha256Of(path);
-    if (entry.sha256 !== null && sha256 !== entry.sha256) return refused("its bytes do not match its checksum");
+    if (entry.sha256 !== null && sha256 !== entry.sha256) {
+      return { ok: false, kind: "damaged", reason: "its bytes do not match its checksum", differs: true };
+    }
     const inspection = await checkFully(tools, path, {
       scope: "alone",
       scratch: temporaryIn(folder, places, "look"),
@@ -50,7 +58,8 @@ async function verifyBackup(
     // What an opener writes may be encrypted, with no place for a digest that is to be found again.
     if (entry.sha256 === null && !tools.engine.custom) {
       const proven = self.ownDigest !== null && holdsOwnDigest(path, self.ownDigest);
-      if (!proven) return refused("it has no checksum beside it, and its bytes are not those that it tells of itself");
+      const reason = "it has no checksum beside it, and its bytes are not those that it tells of itself";
+      if (!proven) return { ok: false, kind: "damaged", reason, differs: true };
     }
     return { ok: true, sha256, inspection };
   } catch (error) {

@@ -12,8 +12,11 @@ import { list } from "./commands/list.ts";
 import { merge } from "./commands/merge.ts";
 import { move } from "./commands/move.ts";
 import { plan } from "./commands/plan.ts";
+import { prune } from "./commands/prune.ts";
+import { rebuildIndex } from "./commands/rebuild-index.ts";
 import { restore } from "./commands/restore.ts";
 import { status } from "./commands/status.ts";
+import { verify } from "./commands/verify.ts";
 import { exitStatusOf, OK, STATUS_OF, USAGE } from "./exit-status.ts";
 import { interruptible } from "./interrupt.ts";
 import { type Progress, progressBar, progressLines } from "./progress.ts";
@@ -29,6 +32,7 @@ const COMMANDS: readonly Command<Report>[] = [
   status,
   list,
   backup,
+  verify,
   restore,
   demotedList,
   demotedRestore,
@@ -37,6 +41,8 @@ const COMMANDS: readonly Command<Report>[] = [
   merge,
   diff,
   move,
+  prune,
+  rebuildIndex,
 ];
 
 interface Options {

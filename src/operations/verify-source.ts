@@ -18,7 +18,14 @@ export type Verified =
       /** What is amiss with the application's data, which is no damage. */
       readonly warnings: readonly string[];
     }
-  | { readonly ok: false; readonly reason: string };
+  | {
+      readonly ok: false;
+      readonly reason: string;
+      /** It could not be judged: that is no sign of damage. */
+      readonly unknown: boolean;
+      /** Its bytes are not those that were recorded. */
+      readonly differs: boolean;
+    };
 
 export type Sound = Extract<Verified, { ok: true }>;
 
@@ -47,7 +54,10 @@ export async function verifySource(op: Operation, source: Source): Promise<Verif
   op.onEvent({ kind: "verify", message });
   if (source.kind === "backup") {
     const found = await unlessCutOff(runJob(op, "verify", { places, entry: source.entry, app: null }));
-    if (!found.ok) return found;
+    if (!found.ok) {
+      const { reason, kind, differs = false } = found;
+      return { ok: false, reason, unknown: kind === "unreadable", differs };
+    }
     return { ok: true, sha256: found.sha256, ...describe(found.inspection) };
   }
   if (source.kind === "folder") {
@@ -58,7 +68,7 @@ export async function verifySource(op: Operation, source: Source): Promise<Verif
     const [first] = problems;
     if (first) {
       const more = problems.length > 1 ? `, and ${problems.length - 1} more files are not as listed` : "";
-      return { ok: false, reason: `${first.path}: ${first.problem}${more}` };
+      return { ok: false, reason: `${first.path}: ${first.problem}${more}`, unknown: false, differs: true };
     }
   }
   const scratch = op.scratchFor(source.path);
@@ -67,8 +77,13 @@ export async function verifySource(op: Operation, source: Source): Promise<Verif
     op.onEvent({ kind: "verify", message: `${message}: ${what}`, done, total, unit: "tables" }),
   );
   const { verdict } = inspection;
-  if (verdict.kind === "corrupt") return { ok: false, reason: `it is corrupt: ${clipped(verdict.problems[0] ?? "")}` };
-  if (verdict.kind === "impossible") return { ok: false, reason: `it could not be checked: ${verdict.reason}` };
+  if (verdict.kind === "corrupt") {
+    const reason = `it is corrupt: ${clipped(verdict.problems[0] ?? "")}`;
+    return { ok: false, reason, unknown: false, differs: false };
+  }
+  if (verdict.kind === "impossible") {
+    return { ok: false, reason: `it could not be checked: ${verdict.reason}`, unknown: true, differs: false };
+  }
   return { ok: true, sha256: null, ...describe(inspection) };
 }
 

@@ -1,9 +1,10 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { backup, HoldfastError, list, type SettingsInput } from "../../src/index.ts";
+import { backup, list, type SettingsInput } from "../../src/index.ts";
 import { leaveHotJournal, makeForeign } from "../faults/damage.ts";
 import { AppProcess } from "../fixtures/app-process.ts";
+import { refused } from "../fixtures/refusal.ts";
 import { query, Workspace } from "../fixtures/workspace.ts";
 
 const options = { appVersion: "1.0.0" } as const;
@@ -16,16 +17,6 @@ async function behind(more: Partial<SettingsInput> = {}): Promise<Workspace> {
   await app.launch("1.0.0", [], more);
   await app.launch("1.0.0", ["second"], { ...more, backupMinInterval: "1d" });
   return app;
-}
-
-async function refused(task: Promise<unknown>): Promise<HoldfastError> {
-  try {
-    await task;
-  } catch (error) {
-    if (error instanceof HoldfastError) return error;
-    throw error;
-  }
-  throw new Error("it was not refused");
 }
 
 const besideDatabase = (app: Workspace) => ["-wal", "-shm", "-journal"].filter((end) => existsSync(app.path + end));

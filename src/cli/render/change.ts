@@ -1,9 +1,11 @@
 /** What a command changed, or is going to. */
-import { dirname } from "node:path";
+import { dirname, relative } from "node:path";
 import type { MoveReport } from "../../operations/move.ts";
 import type { ChangeReport } from "../../operations/operation.ts";
+import type { PruneReport } from "../../operations/prune.ts";
+import type { RebuildReport } from "../../operations/rebuild-index.ts";
 import { describeActions } from "./launch.ts";
-import { clean, layOut, localTimes, paint, wrap } from "./page.ts";
+import { clean, layOut, localTimes, paint, table, wrap } from "./page.ts";
 
 export function renderChange(report: ChangeReport): string {
   const { outcome, operation, database, actions } = clean(report);
@@ -25,6 +27,26 @@ function renderActions(report: ChangeReport, headline: string): string {
     ...describeActions(actions, dirname(database), planned),
     ...warnings.map((warning) => ({ label: "warning", format: "yellow" as const, lines: wrap(localTimes(warning)) })),
   ])}`;
+}
+
+export function renderPrune(report: PruneReport): string {
+  const { kept, database } = clean(report);
+  return `${renderChange(report)}\nKept:\n${reasons(kept, database)}`;
+}
+
+export function renderRebuild(report: RebuildReport): string {
+  const { leftOut, database } = clean(report);
+  const left = leftOut.length === 0 ? "" : `\nNot listed:\n${reasons(leftOut, database)}`;
+  return `${renderChange(report)}${left}`;
+}
+
+/** A file a line, with what is said of it. */
+function reasons(files: readonly { file: string; reason: string }[], database: string): string {
+  if (files.length === 0) return `  ${paint("dim", "none")}\n`;
+  const rows = files.map(({ file, reason }) => [relative(dirname(database), file), paint("dim", localTimes(reason))]);
+  return table(rows)
+    .map((line) => `  ${line}\n`)
+    .join("");
 }
 
 export function renderMove(report: MoveReport): string {
