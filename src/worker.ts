@@ -71,8 +71,9 @@ const jobs: Handlers<Jobs> = {
   survey: async ({ engine }, { places }) => (await import("./backups/survey.ts")).surveyBackups(engine, places),
   examine: async (tools, order, onProgress) =>
     (await import("./database/examine.ts")).examine(tools, order, onProgress),
-  verify: async (tools, order) => (await import("./backups/verify.ts")).verifyForRestore(tools, order),
-  stage: async (_, order) => (await import("./backups/stage.ts")).stageBackup(order),
+  verify: async (tools, order, onProgress) =>
+    (await import("./backups/verify.ts")).verifyForRestore(tools, order, onProgress),
+  stage: async (_, order, onProgress) => (await import("./backups/stage.ts")).stageBackup(order, onProgress),
   "stage-live": async ({ engine }, { from, to, patience }) =>
     (await import("./database/snapshot.ts")).copySnapshot(engine, from, to, { exclusive: true, patience }),
   copy: async (_, { from, to }) => (await import("./platform/atomic-file.ts")).copyDurably(from, to),

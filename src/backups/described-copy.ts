@@ -76,12 +76,16 @@ export interface DescribedCopy {
   readonly warnings: readonly string[];
 }
 
-/** @param sequence its place among the backups */
+/**
+ * @param sequence its place among the backups
+ * @param onProgress told of the tables that are checked, by name
+ */
 export async function describeCopy(
   tools: Tools,
   order: CopyOrder,
   { path, content, self, version }: ContentCopy,
   sequence: number,
+  onProgress?: (progress: Progress) => void,
 ): Promise<DescribedCopy> {
   const { places } = order;
   const row: BackupRow = {
@@ -101,7 +105,7 @@ export async function describeCopy(
   // Its own digest apart, which no page hangs on, the file does not change any more while it is checked.
   const [sha256, warnings] = await Promise.all([
     tools.crew.run<string>("fingerprint", { path, markedAt }),
-    requireSound(tools, path, order),
+    requireSound(tools, path, order, onProgress),
   ]);
   syncFile(path);
   return { row, sha256, warnings };
@@ -131,13 +135,19 @@ function writeDescription(engine: Engine, copy: string, row: BackupRow): number 
 }
 
 /** @returns what is amiss with the application's data, which is no damage */
-async function requireSound(tools: Tools, copy: string, { places, exclusive }: CopyOrder): Promise<readonly string[]> {
+async function requireSound(
+  tools: Tools,
+  copy: string,
+  { places, exclusive }: CopyOrder,
+  onProgress: ((progress: Progress) => void) | undefined,
+): Promise<readonly string[]> {
   const { database } = places;
   const { verdict } = await checkFully(tools, copy, {
     scope: "alone",
     scratch: temporaryIn(dirname(copy), places, "look"),
     // Rows without a parent are no reason to keep a launch waiting.
     what: exclusive ? "pages" : "pages-and-keys",
+    onProgress,
   });
   if (verdict.kind === "sound") return verdict.warnings;
   const problem = verdict.kind === "corrupt" ? clipped(verdict.problems[0] ?? "") : verdict.reason;

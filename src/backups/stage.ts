@@ -4,6 +4,7 @@ import { sha256Of } from "../database/read-raw.ts";
 import { HoldfastError } from "../errors.ts";
 import { copyDurably, discardFile } from "../platform/atomic-file.ts";
 import { fs } from "../platform/builtins.ts";
+import type { Progress } from "../platform/child.ts";
 import { requireSpace } from "../platform/free-space.ts";
 
 const { lstatSync } = fs;
@@ -15,13 +16,17 @@ export interface StageOrder {
   readonly sha256: string | null;
 }
 
-/** @returns the SHA-256 of the copy */
-export function stageBackup(order: StageOrder): string {
+/**
+ * @param onProgress told of the bytes of the copy that were read again
+ * @returns the SHA-256 of the copy
+ */
+export function stageBackup(order: StageOrder, onProgress?: (progress: Progress) => void): string {
   const { from, to } = order;
   const sha256 = order.sha256 ?? sha256Of(from);
-  requireSpace(dirname(to), lstatSync(from).size);
+  const { size: total } = lstatSync(from);
+  requireSpace(dirname(to), total);
   copyDurably(from, to);
-  if (sha256Of(to) === sha256) return sha256;
+  if (sha256Of(to, (done) => onProgress?.({ done, total })) === sha256) return sha256;
   discardFile(to);
   throw new HoldfastError({
     code: "IO_FAILED",

@@ -85,7 +85,7 @@ export async function takeAfter(
       return { ...upkeep, warnings, result: "unchanged", entry, checked: true };
     }
 
-    const described = await describeCopy(tools, order, copy, nextSequence(upkeep.own));
+    const described = await describeCopy(tools, order, copy, nextSequence(upkeep.own), onProgress);
     const entry = await withIndexLock(openPlain, places, () => publish(places, { ...copy, ...described }, now));
     const after = await keepIndex(tools, order);
     return {

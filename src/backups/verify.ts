@@ -7,7 +7,7 @@ import { sha256Of } from "../database/read-raw.ts";
 import { clipped, messageOf, toHoldfastError } from "../errors.ts";
 import { type Places, temporaryIn } from "../places.ts";
 import { fs } from "../platform/builtins.ts";
-import { wasCutOff, whyCutOff } from "../platform/child.ts";
+import { type Progress, wasCutOff, whyCutOff } from "../platform/child.ts";
 import type { WorkLimit } from "../platform/work-limit.ts";
 import { usability } from "./choose.ts";
 import { type IndexEntry, isPlainName } from "./index-file.ts";
@@ -29,11 +29,15 @@ export type Verification =
       readonly differs?: true;
     };
 
+/** Of the bytes that are read for the checksum, then, with names, of the tables that are checked. */
+type OnProgress = (progress: Progress) => void;
+
 /** @throws DISK_FULL where a look needs room, which says nothing of the backup */
 async function verifyBackup(
   tools: Tools,
   places: Places,
   entry: Pick<IndexEntry, "file" | "sha256" | "databaseId">,
+  onProgress?: OnProgress,
 ): Promise<Verification> {
   const refused = (reason: string): Verification => ({ ok: false, kind: "damaged", reason });
   try {
@@ -41,13 +45,15 @@ async function verifyBackup(
     const unfit = unfitName(folder, entry.file);
     if (unfit) return refused(unfit);
     const path = join(folder, entry.file);
-    const sha256 = sha256Of(path);
+    const { size: total } = lstatSync(path);
+    const sha256 = sha256Of(path, (done) => onProgress?.({ done, total }));
     if (entry.sha256 !== null && sha256 !== entry.sha256) {
       return { ok: false, kind: "damaged", reason: "its bytes do not match its checksum", differs: true };
     }
     const inspection = await checkFully(tools, path, {
       scope: "alone",
       scratch: temporaryIn(folder, places, "look"),
+      onProgress,
     });
     const { verdict, self } = inspection;
     if (verdict.kind === "corrupt") return refused(`it is corrupt: ${clipped(verdict.problems[0] ?? "")}`);
@@ -96,7 +102,11 @@ export interface VerifyOrder {
 }
 
 /** A backup that does not fit the app is turned down by its ledger, before all of its bytes are read. */
-export async function verifyForRestore(tools: Tools, order: VerifyOrder): Promise<Verification> {
+export async function verifyForRestore(
+  tools: Tools,
+  order: VerifyOrder,
+  onProgress?: OnProgress,
+): Promise<Verification> {
   const { places, entry, app } = order;
   const folder = places.backups;
   if (app && unfitName(folder, entry.file) === null) {
@@ -118,7 +128,7 @@ export async function verifyForRestore(tools: Tools, order: VerifyOrder): Promis
       return whyUnverified(error, entry.file);
     }
   }
-  return await verifyBackup(tools, places, entry);
+  return await verifyBackup(tools, places, entry, onProgress);
 }
 
 /** Why `file` must not even be opened, or null. Links and devices could lead anywhere. */

@@ -120,9 +120,18 @@ async function keepLog(context: Context, facts: Facts, decision: Doing<"keep-log
 async function verify(context: Context, facts: Facts, decision: Doing<"verify">): Promise<Facts> {
   const { backup } = decision;
   const { places, own } = context;
-  context.onEvent({ kind: "verify", message: `verifying ${backup.file}`, total: backup.size, unit: "bytes" });
+  const message = `verifying ${backup.file}`;
+  context.onEvent({ kind: "verify", message, total: backup.size, unit: "bytes" });
   const app = own ? null : { layout: facts.app.layout, version: facts.app.version };
-  let verification = await unlessCutOff(runJob(context, "verify", { places, entry: backup, app }));
+  let verification = await unlessCutOff(
+    runJob(context, "verify", { places, entry: backup, app }, ({ done, total, what }) =>
+      context.onEvent(
+        what === undefined
+          ? { kind: "verify", message, done, total, unit: "bytes" }
+          : { kind: "verify", message: `${message}: ${what}`, done, total, unit: "tables" },
+      ),
+    ),
+  );
   if (verification.ok && own) {
     const { applied, known } = layoutsOf(context, join(places.backups, backup.file), verification.inspection);
     const { usable, relation } = usability(applied, known, facts.app.version);

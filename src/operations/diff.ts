@@ -1,4 +1,5 @@
 /** What differs between the database and another, or between two others. Nothing is changed. */
+import { basename } from "node:path";
 import type { Connection } from "../database/open.ts";
 import { diff as compare, type DiffReport as Differences, type DiffOptions as Scope } from "../recovery/diff.ts";
 import type { SettingsInput } from "../settings-glance.ts";
@@ -70,7 +71,7 @@ async function compareAll(
   [right, second]: readonly [ComparedFile, Connection],
   { tables, samples, onEvent }: DiffOptions,
 ): Promise<DiffReport> {
-  op.onEvent({ kind: "compare", message: `comparing ${left.path} with ${right.path}` });
+  op.onEvent({ kind: "compare", message: `comparing ${basename(left.path)} with ${basename(right.path)}` });
   const differences = await compare(first, second, {
     tables,
     samples,

@@ -7,7 +7,8 @@ import { createPrivateFolder, syncFolder } from "../platform/atomic-file.ts";
 import { fs, randomHex } from "../platform/builtins.ts";
 import { requireSpace } from "../platform/free-space.ts";
 import { retryBusy } from "../platform/retry-busy.ts";
-import { runJob, stopIfAborted } from "../toolbox.ts";
+import { stopIfAborted } from "../toolbox.ts";
+import { copyFile } from "./copying.ts";
 import type { Operation } from "./operation.ts";
 import type { Source } from "./source.ts";
 
@@ -59,24 +60,27 @@ export async function stageExtras(op: Operation, source: Source, extras: readonl
   for (const { staged, from, files } of extras) {
     named(`making the folder ${staged}`, () => {
       createPrivateFolder(staged);
-      requireSpace(
-        staged,
-        files.reduce((sum, file) => sum + file.size, 0),
-      );
+      requireSpace(staged, sumOf(files));
     });
     const folders = new Set([staged]);
-    for (const [done, { path, sha256 }] of files.entries()) {
+    const total = sumOf(files);
+    let done = 0;
+    for (const { path, size, sha256 } of files) {
       stopIfAborted(op.signal);
-      op.onEvent({ kind: "copy", message: `copying ${path}`, done, total: files.length, unit: "files" });
       const original = join(source.folder, path);
       const copy = join(staged, relative(from, original));
       named(`making the folder ${dirname(copy)}`, () => createPrivateFolder(dirname(copy)));
       folders.add(dirname(copy));
-      await runJob(op, "copy", { from: original, to: copy });
+      await copyFile(op, original, copy, { done, total });
+      done += size;
       if (sha256Of(copy) !== sha256) throw changed(original);
     }
     for (const folder of folders) syncFolder(folder);
   }
+}
+
+function sumOf(files: ExtraSwap["files"]): number {
+  return files.reduce((sum, file) => sum + file.size, 0);
 }
 
 function changed(path: string): HoldfastError {

@@ -11,7 +11,8 @@ import { orphansGone } from "../launch/wait.ts";
 import { isWritable } from "../platform/atomic-file.ts";
 import { type FileLock, poll } from "../platform/lock.ts";
 import { register } from "../platform/registry.ts";
-import { copier, runJob } from "../toolbox.ts";
+import { copier } from "../toolbox.ts";
+import { copyFile } from "./copying.ts";
 import type { Operation } from "./operation.ts";
 
 /**
@@ -107,7 +108,10 @@ export async function withDatabaseHeld<Result>(
       if (alone) lock?.toShared();
       return alone || (lock?.tryShared() ?? true);
     };
-    if (!(await poll(held, settings.lockTimeout, signal))) throw locked(op);
+    if (!held()) {
+      op.onEvent({ kind: "wait", message: `a launch, or another command, is at work on ${places.database}` });
+      if (!(await poll(held, settings.lockTimeout, signal))) throw locked(op);
+    }
     const swap = named(`reading ${places.backups}`, () => unfinishedSwap(places));
     if (swap) throw interrupted(op, swap.kind === "broken" ? swap.differences : []);
     return await task(alone);
@@ -196,7 +200,7 @@ async function openRolledBack(op: Operation, path: string): Promise<Reading> {
   const copy = op.scratchFor(path);
   const clear = () => discard(copy);
   try {
-    for (const ending of ["", "-journal"]) await runJob(op, "copy", { from: path + ending, to: copy + ending });
+    for (const ending of ["", "-journal"]) await copyFile(op, path + ending, copy + ending);
     const { db, close } = named(`opening a copy of ${path}`, () => openHeld(op.engine, copy));
     return {
       db,

@@ -2,10 +2,10 @@
  * Merging the rows of another database into the current one. It is done twice: first on trial, so that it can be said
  * what it comes to and refused before anything is touched, then for good, behind a restore point.
  */
-import type { BackupOrder } from "../backups/take.ts";
+import { basename } from "node:path";
 import type { Connection } from "../database/open.ts";
 import { HoldfastError } from "../errors.ts";
-import { backupActions } from "../launch/behind.ts";
+import { orderRestorePoint } from "../launch/restore-point.ts";
 import {
   type MergeReport as Merged,
   mergeConflict,
@@ -15,7 +15,7 @@ import {
 import type { MergedTable } from "../recovery/merge-table.ts";
 import type { ActionReport } from "../report.ts";
 import type { SettingsInput } from "../settings-glance.ts";
-import { reporter, runJob } from "../toolbox.ts";
+import { reporter } from "../toolbox.ts";
 import { withDatabaseAlone, withFile } from "./hold.ts";
 import { type ChangeOptions, type ChangeReport, type Operation, operate } from "./operation.ts";
 import { requireReadableDatabase } from "./refusals.ts";
@@ -114,7 +114,7 @@ async function mergeInto(db: Connection, order: Order, dryRun: boolean): Promise
   const { tables, onConflict, listed, onEvent } = options;
   const doing = dryRun ? "comparing" : "merging";
   const kind = dryRun ? "compare" : "merge";
-  op.onEvent({ kind, message: `${doing} ${source.path}` });
+  op.onEvent({ kind, message: `${doing} ${basename(source.path)}` });
   return await withFile(op, source.path, (incoming) =>
     mergeRows(db, incoming, {
       tables,
@@ -146,25 +146,8 @@ function restorePoint({ op, stock }: Order): ActionReport[] {
 
 /** @throws HoldfastError when it fails: then nothing is merged */
 async function takeRestorePoint(op: Operation, databaseId: string): Promise<void> {
-  const { places, settings, now } = op;
-  const report = reporter(op);
-  const order: BackupOrder = {
-    places,
-    databaseId,
-    runningVersion: settings.appVersion,
-    reason: "restore-point",
-    retention: settings.backupRetention,
-    quarantineRetention: settings.quarantineRetention,
-    now: now().toISOString(),
-    exclusive: true,
-    patience: settings.lockTimeout,
-  };
   try {
-    const outcome = await runJob(op, "backup", order, ({ done, total }) =>
-      op.onEvent({ kind: "back-up", message: BEFORE_MERGE, done, total, unit: "pages" }),
-    );
-    op.warn(...outcome.warnings);
-    for (const action of backupActions(places, outcome, BEFORE_MERGE)) report(action);
+    await orderRestorePoint(op, databaseId, BEFORE_MERGE, BEFORE_MERGE);
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.code === "ABORTED") throw error;
     throw new HoldfastError(

@@ -16,7 +16,8 @@ import { requireSpace } from "../platform/free-space.ts";
 import { realPath } from "../platform/real-path.ts";
 import type { ActionReport } from "../report.ts";
 import type { SettingsInput } from "../settings-glance.ts";
-import { reporter, runJob, stopIfAborted } from "../toolbox.ts";
+import { reporter, stopIfAborted } from "../toolbox.ts";
+import { stageFile } from "./copying.ts";
 import { withDatabaseAlone } from "./hold.ts";
 import { type ChangeOptions, type ChangeReport, type Operation, operate } from "./operation.ts";
 import { exists, requireReadableDatabase } from "./refusals.ts";
@@ -141,18 +142,16 @@ async function copyAll(op: Operation, stock: Stock, staging: string, kept: reado
     ...kept.map((file) => ({ from: join(places.backups, file), to: join(copy.backups, file) })),
     { from: places.database, to: copy.database },
   ];
+  const total = files.reduce((sum, { from }) => sum + statSync(from).size, 0);
   named(`making the folder ${staging}`, () => {
     createPrivateFolder(copy.backups);
-    const sizes = files.map(({ from }) => statSync(from).size);
-    requireSpace(
-      staging,
-      sizes.reduce((sum, size) => sum + size, 0),
-    );
+    requireSpace(staging, total);
   });
-  for (const [done, { from, to }] of files.entries()) {
+  let done = 0;
+  for (const { from, to } of files) {
     stopIfAborted(op.signal);
-    op.onEvent({ kind: "copy", message: `copying ${from}`, done, total: files.length, unit: "files" });
-    await runJob(op, "stage", { from, to, sha256: null });
+    await stageFile(op, { from, to, sha256: null }, { done, total });
+    done += statSync(to).size;
   }
   writeIndex(copy, { entries: stock.own.map((entry) => ({ ...entry, source: null })), restores: [] });
   finishCopy(op, copy.database, stock.database.journalMode);

@@ -15,6 +15,7 @@ import { fs } from "../platform/builtins.ts";
 import type { ActionReport } from "../report.ts";
 import type { SettingsInput } from "../settings-glance.ts";
 import { copier, reporter, runJob, stopIfAborted } from "../toolbox.ts";
+import { copyFile, stageFile } from "./copying.ts";
 import { dropExtras, type ExtraSwap, foreseeExtras, stageExtras, swapExtras } from "./extra-restore.ts";
 import { withDatabaseAlone } from "./hold.ts";
 import { type ChangeOptions, type ChangeReport, type Operation, operate } from "./operation.ts";
@@ -231,12 +232,11 @@ async function stageDatabase(
   mode: "wal" | "delete" | null,
 ): Promise<void> {
   const { places, engine } = op;
-  op.onEvent({ kind: "copy", message: `copying ${source.path}` });
-  if (sha256 !== null) await runJob(op, "stage", { from: source.path, to: staged, sha256 });
+  if (sha256 !== null) await stageFile(op, { from: source.path, to: staged, sha256 });
   else {
-    await runJob(op, "copy", { from: source.path, to: staged });
+    await copyFile(op, source.path, staged);
     for (const ending of livingSidecars(observeFiles(source.path))) {
-      await runJob(op, "copy", { from: source.path + ending, to: staged + ending });
+      await copyFile(op, source.path + ending, staged + ending);
     }
   }
   named(`making ${staged} ready`, () => {
@@ -253,7 +253,9 @@ async function stageDatabase(
   });
   const scratch = temporaryIn(dirname(staged), places, "look");
   const order = { path: staged, scope: "alone", check: "full", scratch, beside: false } as const;
-  const { verdict } = await runJob(op, "examine", order);
+  const { verdict } = await runJob(op, "examine", order, ({ done, total, what }) =>
+    op.onEvent({ kind: "check", message: `checking the copy: ${what}`, done, total, unit: "tables" }),
+  );
   if (verdict.kind !== "sound") {
     throw new HoldfastError({
       code: "IO_FAILED",

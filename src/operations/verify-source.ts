@@ -1,4 +1,5 @@
 /** Whether what a person named is sound, and whether this application can read it. */
+import { basename } from "node:path";
 import { usability } from "../backups/choose.ts";
 import { unlessCutOff } from "../backups/verify.ts";
 import type { Inspection } from "../database/integrity.ts";
@@ -50,10 +51,19 @@ export async function requireSound(op: Operation, source: Source, done: string):
 /** Reads all of it: its checksums, where it has some, and its pages. */
 export async function verifySource(op: Operation, source: Source): Promise<Verified> {
   const { places } = op;
-  const message = `verifying ${source.path}`;
+  const message = `verifying ${basename(source.path)}`;
   op.onEvent({ kind: "verify", message });
   if (source.kind === "backup") {
-    const found = await unlessCutOff(runJob(op, "verify", { places, entry: source.entry, app: null }));
+    const order = { places, entry: source.entry, app: null };
+    const found = await unlessCutOff(
+      runJob(op, "verify", order, ({ done, total, what }) =>
+        op.onEvent(
+          what === undefined
+            ? { kind: "verify", message, done, total, unit: "bytes" }
+            : { kind: "verify", message: `${message}: ${what}`, done, total, unit: "tables" },
+        ),
+      ),
+    );
     if (!found.ok) {
       const { reason, kind, differs = false } = found;
       return { ok: false, reason, unknown: kind === "unreadable", differs };
@@ -63,7 +73,7 @@ export async function verifySource(op: Operation, source: Source): Promise<Verif
   if (source.kind === "folder") {
     const { folder, manifest } = source;
     const problems = await runJob(op, "check-files", { folder, files: manifest.files }, ({ done, total, what }) =>
-      op.onEvent({ kind: "verify", message: `verifying ${folder}: ${what}`, done, total, unit: "bytes" }),
+      op.onEvent({ kind: "verify", message: `verifying ${basename(folder)}: ${what}`, done, total, unit: "bytes" }),
     );
     const [first] = problems;
     if (first) {

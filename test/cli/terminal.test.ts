@@ -85,3 +85,85 @@ describe.skipIf(why !== null).each(COMMANDS)("holdfast $name at a terminal", ({ 
     expect(app.titles()).toEqual(after);
   });
 });
+
+/** So much that what is done with it takes seconds. */
+async function large(): Promise<CommandLine & { other: string }> {
+  const app = await application();
+  query(app.other, (db) =>
+    db.exec(
+      "WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n LIMIT 300000) INSERT INTO book SELECT i, 'x' FROM n",
+    ),
+  );
+  query(app.path, (db) => db.exec("CREATE TABLE scan (bytes BLOB); INSERT INTO scan VALUES (zeroblob(200000000))"));
+  await app.launch("1.0.0");
+  return app;
+}
+
+/** A bar with something in it. */
+const BAR = /\[#+-+\] +\d+ %/;
+
+describe.skipIf(why !== null)("long work at a terminal", () => {
+  const LONG = [
+    { name: "merge", args: ["merge", "other.sqlite", "--yes"], during: /merging book +\[#+-+\] +\d+ %/ },
+    {
+      name: "restore",
+      args: ["restore", "latest", "--yes"],
+      during: /verifying the copy of library-v1.0.0.sqlite +\[[#-]+\] +\d+ %/,
+    },
+  ] as const;
+
+  test.each(LONG)("is told by a bar, which is gone when $name is over", async ({ args, during }) => {
+    const app = await large();
+    const terminal = new PseudoTerminal(app, ...args);
+    await terminal.sees(during);
+    expect(await terminal.ended()).toBe(0);
+    expect(terminal.screen).toContain("has changed");
+    expect(terminal.screen).not.toMatch(BAR);
+  });
+
+  test.each(LONG)(
+    "is given up after Ctrl-C in the middle of $name, and nothing is changed",
+    async ({ args, during }) => {
+      const app = await large();
+      const before = app.snapshot();
+      const terminal = new PseudoTerminal(app, ...args);
+      await terminal.sees(during);
+      terminal.type(CTRL_C);
+      expect(await terminal.ended()).toBe(130);
+      expect(terminal.screen).toContain("Stopping where nothing is lost");
+      expect(terminal.screen).toMatch(/Error: .*was aborted: it was interrupted \(SIGINT\)/);
+      expect(terminal.screen).not.toMatch(BAR);
+      expect(app.temporaries()).toEqual([]);
+      expect(app.titles()).toEqual(TITLES);
+      const after = app.snapshot();
+      expect(Object.keys(after)).toEqual(Object.keys(before));
+      expect(after["library.sqlite"]).toBe(before["library.sqlite"]);
+    },
+  );
+});
+
+describe.each(COMMANDS)("holdfast $name without a terminal", ({ args, after }) => {
+  test("is refused where nobody can be asked, and nothing is changed", async () => {
+    const app = await application();
+    const before = app.snapshot();
+    const { exitStatus, stdout, stderr } = await app.run(args);
+    expect([exitStatus, stdout]).toEqual([2, ""]);
+    expect(stderr).toContain("nobody can be asked here; nothing was changed.");
+    expect(stderr).toContain("Try: --dry-run says what would be done, and --yes does it.");
+    expect(app.snapshot()).toEqual(before);
+  });
+
+  test("says what it would do with --dry-run, and does nothing", async () => {
+    const app = await application();
+    const before = app.snapshot();
+    const { exitStatus, stdout } = await app.run([...args, "--dry-run"]);
+    expect([exitStatus, stdout]).toEqual([0, expect.stringContaining(`would change ${app.path}`)]);
+    expect(app.snapshot()).toEqual(before);
+  });
+
+  test("does it with --yes, and prints one object with --json", async () => {
+    const app = await application();
+    expect(await app.json(...args, "--yes")).toMatchObject({ exitStatus: 0, outcome: "done", database: app.path });
+    expect(app.titles()).toEqual(after);
+  });
+});
