@@ -8,6 +8,7 @@ export type { NamedLayout } from "./launch/context.ts";
 export {
   backup,
   diff,
+  doctor,
   list,
   listDemoted,
   merge,
@@ -22,6 +23,7 @@ export {
 } from "./manual.ts";
 export type { BackupOptions } from "./operations/backup.ts";
 export type { ComparedFile, DiffOptions, DiffReport } from "./operations/diff.ts";
+export type { DoctorReport, Finding, FindingState } from "./operations/doctor.ts";
 export type { ListedFile, ListOptions, ListReport, TableRows } from "./operations/list.ts";
 export type { MergeOptions, MergeReport } from "./operations/merge.ts";
 export type { MoveOptions, MoveReport } from "./operations/move.ts";

@@ -4,10 +4,11 @@
  */
 import type { BackupOptions } from "./operations/backup.ts";
 import type * as Diff from "./operations/diff.ts";
+import type { DoctorReport } from "./operations/doctor.ts";
 import type * as List from "./operations/list.ts";
 import type * as Merge from "./operations/merge.ts";
 import type { MoveOptions, MoveReport } from "./operations/move.ts";
-import type { ChangeOptions, ChangeReport } from "./operations/operation.ts";
+import type { ChangeOptions, ChangeReport, OperationOptions } from "./operations/operation.ts";
 import type { PruneReport } from "./operations/prune.ts";
 import type { RebuildReport } from "./operations/rebuild-index.ts";
 import type { RestoreOptions } from "./operations/restore.ts";
@@ -175,4 +176,16 @@ export async function rebuildIndex(
   options: ChangeOptions = {},
 ): Promise<RebuildReport> {
   return await (await import("./operations/rebuild-index.ts")).rebuildIndex(settings, options);
+}
+
+/**
+ * Is everything as it should be? One page of findings about the database, its backups and what they stand on, each with
+ * what helps. Changes nothing, and works while the application runs, with a missing or corrupt database, and without a
+ * version. What is amiss is in the report, whose `error` is the first problem.
+ *
+ * @param settings the application's TOML file, or the same settings as an object
+ * @throws ABORTED
+ */
+export async function doctor(settings: string | SettingsInput, options: OperationOptions = {}): Promise<DoctorReport> {
+  return await (await import("./operations/doctor.ts")).doctor(settings, options);
 }

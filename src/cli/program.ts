@@ -8,6 +8,7 @@ import { backup } from "./commands/backup.ts";
 import { boot } from "./commands/boot.ts";
 import { demotedList, demotedMerge, demotedRemove, demotedRestore } from "./commands/demoted.ts";
 import { diff } from "./commands/diff.ts";
+import { doctor } from "./commands/doctor.ts";
 import { list } from "./commands/list.ts";
 import { merge } from "./commands/merge.ts";
 import { move } from "./commands/move.ts";
@@ -30,6 +31,7 @@ const COMMANDS: readonly Command<Report>[] = [
   boot,
   plan,
   status,
+  doctor,
   list,
   backup,
   verify,

@@ -23,7 +23,7 @@ export function clearTemporaries(places: Places): string[] {
   });
 }
 
-function temporariesOf(places: Places): readonly string[] {
+export function temporariesOf(places: Places): readonly string[] {
   return [places.folder, places.backups].flatMap((folder) => {
     try {
       // Holdfast makes regular files only: a link, a folder or a device of such a name is somebody else's.

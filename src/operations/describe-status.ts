@@ -49,7 +49,7 @@ function describe(op: Operation, stock: Stock, demotedRows: readonly DemotedRows
   };
 }
 
-function describeLayout(ledger: readonly LedgerEntry[], known: Layout | null): StatusReport["layout"] {
+export function describeLayout(ledger: readonly LedgerEntry[], known: Layout | null): StatusReport["layout"] {
   const relation = known && relate(ledger, known);
   return {
     applied: ledger.map(({ name, appliedAt, appVersion }) => ({ name, appliedAt, appVersion })),

@@ -5,13 +5,13 @@ import { fs } from "./builtins.ts";
 const { statSync, statfsSync } = fs;
 
 /** What a copy needs beside itself: its journal, the index, the checksum. */
-const MARGIN = 1 << 20;
+export const COPY_MARGIN: number = 1 << 20;
 
 /** @throws DISK_FULL before anything is written, rather than half-way */
 export function requireSpace(folder: string, bytes: number): void {
   const { bavail, bsize } = statfsSync(folder);
   const free = bavail * bsize;
-  const needed = bytes + MARGIN;
+  const needed = bytes + COPY_MARGIN;
   if (free >= needed) return;
   throw new HoldfastError({
     code: "DISK_FULL",

@@ -2,6 +2,8 @@
 import { stripVTControlCharacters, styleText } from "node:util";
 import { printable } from "../../printable.ts";
 
+export { size } from "../../size.ts";
+
 export type Format = Parameters<typeof styleText>[0];
 
 export const paint = (format: Format, text: string): string => styleText(format, text, { stream: process.stdout });
@@ -73,19 +75,6 @@ export function duration(ms: number): string {
   return ms < 60_000
     ? `${(ms / 1000).toFixed(1)} s`
     : `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
-}
-
-const UNITS = ["kB", "MB", "GB", "TB"] as const;
-
-export function size(bytes: number): string {
-  let value = bytes;
-  let unit = "B";
-  for (const next of UNITS) {
-    if (value < 1000) break;
-    value /= 1000;
-    unit = next;
-  }
-  return `${unit === "B" ? value : value.toFixed(1)} ${unit}`;
 }
 
 /** In the local zone; Sweden writes dates as they sort. What is no time is shown as it stands. */
