@@ -111,6 +111,26 @@ describe("status --json", () => {
     expect(quarantined).toMatchObject([{ file: expect.stringMatching(/-corrupt\.sqlite$/), size: 11, at: TIME }]);
   });
 
+  test("counts what a demoted database has and this one lacks, for an application that can read both", async () => {
+    const app = await launched();
+    await app.release(3).launch("2.0.0");
+    query(app.path, (db) => db.exec("INSERT INTO book (id, title) VALUES (100, 'Emma'), (101, 'Watt')"));
+    await app.release(2).launch("1.0.0");
+    expect((await app.status()).demoted).toMatchObject([{ id: "v2.0.0-demoted", lacking: null }]);
+    app.release(3);
+    expect((await app.status("--app-version", "2.0.0")).demoted).toMatchObject([
+      { lacking: { rows: 2, complete: true } },
+    ]);
+    const { stdout } = await app.run(["status", "--app-version", "2.0.0"]);
+    expect(stdout).toMatch(
+      /version 2\.0\.0 has 2 rows that the database lacks; to bring them in: holdfast demoted merge v2\.0\.0-demoted\n/,
+    );
+    const boot = await app.run(["boot", "--app-version", "2.0.0"]);
+    expect(boot.stdout).toMatch(
+      /warning +A database of version 2\.0\.0 .* with 2 rows that the current one lacks\. To bring them in: holdfast demoted merge v2\.0\.0-demoted\n/,
+    );
+  });
+
   test("counts the backups of another database that shares the folder, and shows none of them", async () => {
     const app = await launched();
     mkdirSync(join(app.folder, "other"));

@@ -1,30 +1,35 @@
-import { rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type Database from "better-sqlite3";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { status } from "../../src/index.ts";
 import { AppProcess } from "../fixtures/app-process.ts";
 import { query, Workspace } from "../fixtures/workspace.ts";
 
 const DEMOTED = "library-v2.0.0-demoted.sqlite";
 
-/** 2.0.0 wrote rows, 1.0.0 went back to its backup and wrote others. */
-async function backAndForth(rows: readonly string[] = ["Emma", "Persuasion"]): Promise<Workspace> {
-  const app = new Workspace().release(2);
-  await app.launch("1.0.0", ["Ulysses"]);
+const TEMPLATE = mkdtempSync(join(tmpdir(), "holdfast-template-"));
+afterAll(() => rmSync(TEMPLATE, { recursive: true, force: true }));
+
+/** 2.0.0 wrote three rows, 1.0.0 went back to its backup and wrote others; the migrations are those of 2.0.0 again. */
+async function backAndForth(): Promise<Workspace> {
+  const app = new Workspace().release(3);
+  if (readdirSync(TEMPLATE).length > 0) {
+    cpSync(TEMPLATE, app.folder, { recursive: true });
+    return app;
+  }
+  await app.release(2).launch("1.0.0", ["Ulysses"]);
   await app.launch("1.0.0");
-  app.release(3);
-  await app.launch("2.0.0");
+  await app.release(3).launch("2.0.0");
   // Under keys that the other rows do not have.
-  query(app.path, (db) => {
-    const insert = db.prepare("INSERT INTO book (id, title) VALUES (?, ?)");
-    for (const [n, title] of rows.entries()) insert.run(100 + n, title);
-    if (rows.length > 0) db.exec("INSERT INTO progress VALUES (100, 7)");
-  });
-  app.release(2);
-  await app.launch("1.0.0", ["Dubliners"]);
+  query(app.path, (db) =>
+    db.exec("INSERT INTO book (id, title) VALUES (100, 'Emma'), (101, 'Watt'); INSERT INTO progress VALUES (100, 7)"),
+  );
+  await app.release(2).launch("1.0.0", ["Dubliners"]);
   expect(app.kept()).toContain(DEMOTED);
-  return app.release(3);
+  cpSync(app.release(3).folder, TEMPLATE, { recursive: true });
+  return app;
 }
 
 const notice = (app: Workspace, number = "3 rows", them = "them") =>
@@ -58,7 +63,8 @@ describe("when the newer application comes back after a downgrade", () => {
   });
 
   test("one that lacks nothing is not mentioned", async () => {
-    const app = await backAndForth([]);
+    const app = await backAndForth();
+    query(join(app.backups, DEMOTED), (db) => db.exec("DELETE FROM progress; DELETE FROM book WHERE id >= 100"));
     expect((await app.plan("2.0.0")).warnings).toEqual([]);
     expect((await app.launch("2.0.0")).warnings).toEqual([]);
     const { demoted } = await status(app.settings(), { appVersion: "2.0.0" });
@@ -66,8 +72,8 @@ describe("when the newer application comes back after a downgrade", () => {
   });
 
   test("one row is told as one", async () => {
-    const app = await backAndForth(["Emma"]);
-    query(join(app.backups, DEMOTED), (db) => db.exec("DELETE FROM progress"));
+    const app = await backAndForth();
+    query(join(app.backups, DEMOTED), (db) => db.exec("DELETE FROM progress; DELETE FROM book WHERE id = 101"));
     expect((await app.launch("2.0.0")).warnings).toEqual([notice(app, "1 row", "it")]);
   });
 
@@ -83,6 +89,15 @@ describe("when the newer application comes back after a downgrade", () => {
     const app = await backAndForth();
     await app.launch("2.0.0");
     expect((await app.plan("2.1.0")).warnings).toEqual([notice(app)]);
+    expect((await app.launch("2.1.0")).warnings).toEqual([notice(app)]);
+  });
+
+  test("beside a running application nothing is stamped and nothing told; the next launch that is alone tells it", async () => {
+    const app = await backAndForth();
+    const running = new AppProcess(app, "2.0.0");
+    expect(await running.hear()).toMatchObject({ ok: true });
+    expect(await app.launch("2.1.0")).toMatchObject({ outcome: "opened", warnings: [] });
+    expect(await running.order("close")).toEqual({ ok: true });
     expect((await app.launch("2.1.0")).warnings).toEqual([notice(app)]);
   });
 
@@ -111,6 +126,25 @@ describe("when the newer application comes back after a downgrade", () => {
     const report = await app.launch("2.0.0");
     expect(report).toMatchObject({ outcome: "opened", warnings: [] });
     expect((await status(app.settings(), { appVersion: "2.0.0" })).demoted).toMatchObject([{ lacking: null }]);
+  });
+
+  test("one that cannot be read does not hide the others", async () => {
+    const app = await backAndForth();
+    mkdirSync(join(app.backups, "library-v3.0.0-demoted.sqlite-wal"));
+    writeFileSync(join(app.backups, "library-v3.0.0-demoted.sqlite"), "no database");
+    expect((await app.launch("2.0.0")).warnings).toContain(notice(app));
+  });
+
+  test("a count that comes to no end is given up after a second", async () => {
+    const app = await backAndForth();
+    const opener = new URL("../fixtures/stalling-demoted-opener.ts", import.meta.url);
+    const report = await app.launch("2.0.0", [], {}, { opener });
+    expect(report).toMatchObject({ outcome: "opened" });
+    expect(report.warnings).toEqual([
+      `A database of version 2.0.0 is set aside as ${join(app.backups, DEMOTED)}, and whether it has rows that the current one lacks could not be told within a second. To compare them: holdfast diff v2.0.0-demoted`,
+    ]);
+    expect(report.blockedMs).toBeLessThan(8000);
+    expect(app.temporaries()).toEqual([]);
   });
 
   test("an application with a migrator of its own is told by its own layouts", async () => {

@@ -552,6 +552,15 @@ const ROWS: readonly Row[] = [
     "DB_READ_ONLY",
   ],
   [
+    "a read-only database on Windows",
+    { ...withDatabase({ access: { ...access, writable: false } }), platform: "win32" },
+    "permissions",
+    "problem",
+    "may be read but not written",
+    'attrib -R "/data/library.sqlite"',
+    "DB_READ_ONLY",
+  ],
+  [
     "a read-only folder",
     withData({ access: { ...access, writable: false } }),
     "permissions",
@@ -566,7 +575,7 @@ const ROWS: readonly Row[] = [
     "permissions",
     "problem",
     "no backup can be taken",
-    'chmod u+rwx "/data/backups"',
+    'chmod u+w "/data/backups"',
     "BACKUP_FAILED",
   ],
   [
@@ -588,7 +597,7 @@ const ROWS: readonly Row[] = [
     "permissions",
     "note",
     "/data (mode 0777), /data/backups (mode 0755)",
-    'chmod 0755 "/data" && chmod 0700 "/data/backups"',
+    'chmod 0775 "/data" && chmod 0700 "/data/backups"',
   ],
   [
     "a system without modes",

@@ -110,8 +110,10 @@ function setAsideTable(all: readonly SetAsideStatus[]): string[] {
 }
 
 function describeLacking({ id, version, lacking }: DemotedStatus): string[] {
-  if (lacking === null || lacking.rows === 0) return [];
+  if (lacking === null || (lacking.rows === 0 && lacking.complete)) return [];
   const { rows, complete } = lacking;
+  if (rows === 0)
+    return wrap(`whether ${id} has rows that the database lacks takes longer to tell: holdfast diff ${id}`);
   const number = `${complete ? "" : "at least "}${rows} row${rows === 1 ? "" : "s"}`;
   const words = `version ${version} has ${number} that the database lacks; to bring ${rows === 1 ? "it" : "them"} in: holdfast demoted merge ${id}`;
   return wrap(words).map((line) => paint("yellow", line));

@@ -40,7 +40,7 @@ const BUGS: readonly Range[] = [
     from: "3.0.0",
     fixedIn: "3.7.16.2",
     only: "win32",
-    source: "https://sqlite.org/howtocorrupt.html#bugs_in_sqlite",
+    source: "https://sqlite.org/howtocorrupt.html",
   },
 ];
 

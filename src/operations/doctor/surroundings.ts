@@ -51,33 +51,34 @@ function describeRoom({ folder, free, needs }: Room): string {
 }
 
 export function permissions(facts: DoctorFacts): Diagnosis {
-  const { database, folders } = facts;
+  const { database, folders, platform } = facts;
   const [data, backups] = folders;
   // One that may not be read has been told already.
   if (database.access?.writable === false) {
-    return problem(
-      "permissions",
-      "DB_READ_ONLY",
-      `${database.path} may be read but not written.`,
-      `chmod u+w "${database.path}"`,
-    );
+    const message = `${database.path} may be read but not written.`;
+    return problem("permissions", "DB_READ_ONLY", message, grant(database.path, platform));
   }
   if (!data.access.writable) {
     const message = `${data.path} may not be written, and SQLite and Holdfast make files in it.`;
-    return problem("permissions", "DB_READ_ONLY", message, `chmod u+w "${data.path}"`);
+    return problem("permissions", "DB_READ_ONLY", message, grant(data.path, platform));
   }
   if (!backups.access.writable) {
     const message = `${backups.path} may not be written: no backup can be taken, and nothing set aside.`;
-    return problem("permissions", "BACKUP_FAILED", message, `chmod u+rwx "${backups.path}"`);
+    return problem("permissions", "BACKUP_FAILED", message, grant(backups.path, platform));
   }
   return wideModes(facts) ?? ok("permissions", "The database, its folder and the backup folder can be written.");
+}
+
+/** The command that lets its owner write. */
+function grant(path: string, platform: NodeJS.Platform): string {
+  return platform === "win32" ? `attrib -R "${path}"` : `chmod u+w "${path}"`;
 }
 
 function wideModes({ database, folders: [data, backups] }: DoctorFacts): Diagnosis | null {
   const wide = [
     { path: database.path, access: database.access, most: 0o600 },
     // The folder is the application's own: only that others may replace what is in it is amiss.
-    { path: data.path, access: data.access, most: 0o755 },
+    { path: data.path, access: data.access, most: 0o775 },
     ...(backups.exists ? [{ path: backups.path, access: backups.access, most: 0o700 }] : []),
   ].filter(({ access, most }) => access !== null && isWider(access, most));
   if (wide.length === 0) return null;
