@@ -1,5 +1,4 @@
 /** A verified backup now, beside the application or without it. It only adds. */
-import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { readIndex } from "../backups/index-file.ts";
 import { nameFor, wasOvertaken } from "../backups/publish.ts";
@@ -13,7 +12,7 @@ import { reporter, runJob } from "../toolbox.ts";
 import { whileOpen, withDatabaseHeld } from "./hold.ts";
 import { type ChangeReport, type Operation, type OperationOptions, operate } from "./operation.ts";
 import { requireReadableDatabase } from "./refusals.ts";
-import { databaseIdOf } from "./source.ts";
+import { databaseIdFor } from "./source.ts";
 import { type Stock, takeStock } from "./take-stock.ts";
 
 export interface BackupOptions extends OperationOptions {
@@ -65,15 +64,10 @@ function requireLabel({ places: { stem } }: Operation, label: string): void {
   });
 }
 
-/** Whose it is: a database that was never guarded gets its id with its first backup. */
-function idFor(op: Operation, stock: Stock): string {
-  return databaseIdOf(op, stock) ?? randomUUID();
-}
-
 function foresee(op: Operation, stock: Stock, label: string | null): ChangeReport {
   const { places } = op;
   const version = stock.database.self?.stamp?.appVersion ?? null;
-  const { file } = nameFor(places, readIndex(places).index, { databaseId: idFor(op, stock), version, label });
+  const { file } = nameFor(places, readIndex(places).index, { databaseId: databaseIdFor(op, stock), version, label });
   return op.report("would-do", [
     { action: "back-up", reason: "manual", version, file: join(places.backups, file), certain: false },
   ]);
@@ -84,7 +78,7 @@ const ATTEMPTS = 5;
 
 async function take(op: Operation, stock: Stock, label: string | null): Promise<BackupOutcome> {
   const { settings } = op;
-  const databaseId = idFor(op, stock);
+  const databaseId = databaseIdFor(op, stock);
   const places = withOwnTemporaries(op.places);
   try {
     for (let attempt = 1; ; attempt++) {

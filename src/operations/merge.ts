@@ -19,10 +19,10 @@ import { reporter } from "../toolbox.ts";
 import { withDatabaseAlone, withFile } from "./hold.ts";
 import { type ChangeOptions, type ChangeReport, type Operation, operate } from "./operation.ts";
 import { requireReadableDatabase } from "./refusals.ts";
-import { findSource, requireKind, type Source } from "./source.ts";
+import { databaseIdFor, findSource, requireKind, type Source } from "./source.ts";
 import { type Stock, takeStock } from "./take-stock.ts";
 import { requireSound } from "./verify-source.ts";
-import { databaseIdOf, requireClosed, withDatabaseTried, writeDatabase } from "./written-database.ts";
+import { requireClosed, withDatabaseTried, writeDatabase } from "./written-database.ts";
 
 export interface MergeOptions extends ChangeOptions, Pick<Scope, "tables" | "onConflict" | "listed"> {}
 
@@ -94,7 +94,7 @@ async function tryOut(order: Order): Promise<Merged> {
 
 async function mergeForGood(order: Order): Promise<Merged> {
   const { op, stock } = order;
-  const databaseId = databaseIdOf(op, stock);
+  const databaseId = databaseIdFor(op, stock);
   return await writeDatabase(op, {
     databaseId,
     async prepare() {

@@ -1,9 +1,11 @@
 /** What a person names: a backup or a set-aside database, another file, or a folder that `holdfast backup --output` wrote. */
+import { randomUUID } from "node:crypto";
 import { basename, dirname, join, resolve } from "node:path";
 import { idForUnstamped } from "../backups/choose.ts";
 import type { IndexEntry } from "../backups/index-file.ts";
 import { hasManifest, type Manifest, readManifest } from "../backups/manifest.ts";
 import type { SetAside } from "../backups/survey.ts";
+import { recordedId } from "../database/seal.ts";
 import { HoldfastError } from "../errors.ts";
 import { idOf } from "../places.ts";
 import { fs } from "../platform/builtins.ts";
@@ -62,6 +64,11 @@ export function databaseIdOf({ places }: Operation, { database, survey, own }: S
   if (database.self) return idForUnstamped(survey.backups, { path: places.database, backupsFolder: places.backups });
   const ids = new Set(own.map((entry) => entry.databaseId));
   return ids.size === 1 ? ([...ids][0] ?? null) : null;
+}
+
+/** The same for what is written to it: a database that was never guarded is known by what was recorded, or gets an id. */
+export function databaseIdFor(op: Operation, stock: Stock): string {
+  return databaseIdOf(op, stock) ?? recordedId(op.places) ?? randomUUID();
 }
 
 /** Everything in the backup folder that can be named; the newest backup first. */

@@ -1,22 +1,11 @@
 /** The database opened for writing in an application's place, and closed again as an application would. */
-import { randomUUID } from "node:crypto";
 import { livingSidecars, observeFiles } from "../database/files.ts";
 import type { Connection } from "../database/open.ts";
-import {
-  proofOf,
-  readSeal,
-  recordedId,
-  recordOpened,
-  removeSeal,
-  type Trust,
-  trustOf,
-  writeSeal,
-} from "../database/seal.ts";
+import { proofOf, readSeal, recordOpened, removeSeal, type Trust, trustOf, writeSeal } from "../database/seal.ts";
 import type { Seal } from "../database/seal-record.ts";
 import { HoldfastError, named } from "../errors.ts";
 import { createPrivateFolder, type FileIdentity, identify, sameIdentity } from "../platform/atomic-file.ts";
 import type { Operation } from "./operation.ts";
-import type { Stock } from "./take-stock.ts";
 
 /**
  * A log that stands there may be another database's, or damaged; whoever opens the database for writing makes it part of
@@ -33,11 +22,6 @@ export function requireClosed({ name, places: { database } }: Operation): void {
     hint: `Let a launch see to it first: holdfast boot. Then give the command again: holdfast ${name}`,
     details: { path: database, sidecar: database + sidecar },
   });
-}
-
-/** The id in its stamp, or that under which it is known; else a new one. */
-export function databaseIdOf({ places }: Operation, { database }: Stock): string {
-  return database.self?.stamp?.databaseId ?? recordedId(places) ?? randomUUID();
 }
 
 /** Runs `task` with a connection to a database that is left as it was found: what is written is rolled back. */
