@@ -52,9 +52,9 @@ function count(pageSize: number, read: (offset: number, length: number) => Buffe
   }
 }
 
-type Sum = readonly [number, number];
+export type Sum = readonly [number, number];
 
-function add([a, b]: Sum, bytes: Buffer, from: number, to: number, bigEndian: boolean): Sum {
+export function add([a, b]: Sum, bytes: Buffer, from: number, to: number, bigEndian: boolean): Sum {
   let first = a;
   let second = b;
   for (let at = from; at < to; at += 8) {
@@ -64,6 +64,6 @@ function add([a, b]: Sum, bytes: Buffer, from: number, to: number, bigEndian: bo
   return [first, second];
 }
 
-function agrees([first, second]: Sum, bytes: Buffer, at: number): boolean {
+export function agrees([first, second]: Sum, bytes: Buffer, at: number): boolean {
   return bytes.readUInt32BE(at) === first && bytes.readUInt32BE(at + 4) === second;
 }

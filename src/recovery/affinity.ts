@@ -1,7 +1,7 @@
 import type { Column, Table } from "./tables.ts";
 
 /** The column's type affinity: https://sqlite.org/datatype3.html#determination_of_column_affinity. */
-export function affinityOf(table: Table, { type }: Column): string {
+export function affinityOf(table: Pick<Table, "strict">, { type }: Pick<Column, "type">): string {
   const name = type.toUpperCase();
   // In a STRICT table, ANY keeps what it is given; elsewhere it is a name as any other.
   if (name === "ANY" && table.strict) return "BLOB";

@@ -1,0 +1,143 @@
+/**
+ * The parts of a table that cannot be read, as ranges of its keys: what a backup may fill, and where an orphan page of
+ * it may belong. For a table WITHOUT ROWID they are known by the rows beside them only.
+ */
+import type { Row, Value } from "../values.ts";
+import { beside, type Rowid } from "./varint.ts";
+
+/** Keys above `after` up to `upTo`, that one included for rowids; null is the end of the table. */
+export interface Gap {
+  readonly after: Row | null;
+  readonly upTo: Row | null;
+  /** Pages that are named in its place and cannot be read. */
+  readonly pages: readonly number[];
+  /** All of it stood on those pages: no row in it can have been deleted before. False where more may belong to it. */
+  readonly exact: boolean;
+}
+
+export const LOWEST: number = Number.NEGATIVE_INFINITY;
+export const HIGHEST: number = Number.POSITIVE_INFINITY;
+const PAGES_KEPT = 1000;
+
+interface Range {
+  after: Rowid;
+  upTo: Rowid;
+  pages: number[];
+  exact: boolean;
+}
+
+/** Of a table with rowids. */
+export class RowidGaps {
+  /** Apart from each other, in order. */
+  readonly #ranges: Range[] = [];
+
+  get any(): boolean {
+    return this.#ranges.length > 0;
+  }
+
+  clear(): void {
+    this.#ranges.length = 0;
+  }
+
+  /** In any order; what adjoins becomes one. */
+  add(after: Rowid, upTo: Rowid, page: number | null, exact: boolean): void {
+    if (after >= upTo) return;
+    let at = this.#ranges.length;
+    while (at > 0 && (this.#ranges[at - 1] as Range).after > after) at--;
+    const before = this.#ranges[at - 1];
+    const pages = page === null ? [] : [page];
+    if (before && before.upTo >= after && before.exact === exact) {
+      if (upTo > before.upTo) before.upTo = upTo;
+      if (before.pages.length < PAGES_KEPT) before.pages.push(...pages);
+    } else this.#ranges.splice(at, 0, { after, upTo, pages, exact });
+  }
+
+  /** The range that has all these rowids. */
+  find(first: Rowid, last: Rowid): { readonly after: Rowid; readonly upTo: Rowid } | null {
+    const range = this.#ranges[this.#indexOf(first)];
+    return range && range.after < first && last <= range.upTo ? range : null;
+  }
+
+  /** Rows were found in the place of these. */
+  fill(first: Rowid, last: Rowid): void {
+    const at = this.#indexOf(first);
+    const range = this.#ranges[at];
+    if (!range || range.after >= first || range.upTo < last) return;
+    const parts = [
+      { ...range, upTo: beside(first, -1) },
+      { ...range, after: last, pages: [...range.pages] },
+    ].filter(({ after, upTo }) => after < upTo);
+    this.#ranges.splice(at, 1, ...parts);
+  }
+
+  #indexOf(rowid: Rowid): number {
+    let low = 0;
+    let high = this.#ranges.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#ranges[middle] as Range).upTo < rowid) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Brings in the ranges of another part of the table. */
+  addAll(others: RowidGaps): void {
+    for (const { after, upTo, pages, exact } of others.#ranges) {
+      this.add(after, upTo, null, exact);
+      this.#ranges[this.#indexOf(upTo)]?.pages.push(...pages);
+    }
+  }
+
+  list(): Gap[] {
+    const key = (rowid: Rowid): Row | null => (Math.abs(Number(rowid)) === HIGHEST ? null : [BigInt(rowid)]);
+    return this.#ranges.map(({ after, upTo, ...rest }) => ({ after: key(after), upTo: key(upTo), ...rest }));
+  }
+
+  /** How many rows can be missing at most; null where a range has no end. */
+  most(): bigint | null {
+    let sum = 0n;
+    for (const { after, upTo } of this.#ranges) {
+      if (after === LOWEST || upTo === HIGHEST) return null;
+      sum += BigInt(upTo) - BigInt(after);
+    }
+    return sum;
+  }
+}
+
+/** Of a table WITHOUT ROWID, whose rows are read in the order of their keys. */
+export class KeyGaps {
+  readonly #keyFields: number;
+  readonly #gaps: { after: Row | null; upTo: Row | null; pages: number[]; exact: boolean }[] = [];
+  #last: Row | null = null;
+  #open = false;
+
+  constructor(keyFields: number) {
+    this.#keyFields = keyFields;
+  }
+
+  get any(): boolean {
+    return this.#gaps.length > 0;
+  }
+
+  row(values: readonly Value[]): void {
+    // The bytes of a BLOB are the page's, which goes.
+    const key = values.slice(0, this.#keyFields).map((value) => (Buffer.isBuffer(value) ? Buffer.from(value) : value));
+    const open = this.#open ? this.#gaps.at(-1) : undefined;
+    if (open) open.upTo = key;
+    this.#open = false;
+    this.#last = key;
+  }
+
+  add(page: number | null, exact: boolean): void {
+    const open = this.#open ? this.#gaps.at(-1) : undefined;
+    const pages = page === null ? [] : [page];
+    if (!open) this.#gaps.push({ after: this.#last, upTo: null, pages, exact });
+    else if (open.pages.length < PAGES_KEPT) open.pages.push(...pages);
+    this.#open = true;
+  }
+
+  list(): Gap[] {
+    return [...this.#gaps];
+  }
+}

@@ -1,0 +1,61 @@
+/** Opens a damaged database, and looks at each of its pages once to learn what they are. */
+import { fs } from "../../platform/builtins.ts";
+import { markFreelist, markPointerMaps, vacuumOf } from "./free-pages.ts";
+import { findLayout, type HeaderFields, type Layout, readFields } from "./layout.ts";
+import { PageSource, readAt } from "./page-source.ts";
+import { Pages } from "./pages.ts";
+import { type Log, readLog } from "./wal.ts";
+
+const { closeSync, openSync } = fs;
+
+const HEADER = 100;
+
+export interface Opened {
+  readonly pages: Pages;
+  readonly layout: Layout;
+  /** Null where the header is gone. */
+  readonly fields: HeaderFields | null;
+  readonly autoVacuum: HeaderFields["autoVacuum"];
+  /** Pages that the header says are free and that no readable part of the freelist names. */
+  readonly freeUnknown: boolean;
+  readonly log: Log | null;
+  /** Why the log beside it was not read. */
+  readonly logRefused: string | null;
+}
+
+/** @param likely what a schema donor says of the layout, for a file whose header is gone */
+export function openPages(path: string, likely: readonly Layout[], onPage: (page: number, of: number) => void): Opened {
+  const read = readLog(path);
+  const log = read !== null && typeof read === "object" ? read : null;
+  const first = firstBytes(path, log);
+  const layout = findLayout(path, first, [...(log ? [{ pageSize: log.pageSize }] : []), ...likely]);
+  const fitting = log?.pageSize === layout.pageSize ? log : null;
+  const source = new PageSource(path, layout.pageSize, fitting);
+  const pages = new Pages(source, layout.reserved, layout.encoding);
+  const fields = readFields(first);
+  const autoVacuum = vacuumOf(fields, source, pages.usable);
+  const free = fields ? markFreelist(source, pages.map, pages.usable, fields.firstTrunk) : 0;
+  if (autoVacuum !== "none") markPointerMaps(source, pages.map, pages.usable);
+  pages.map.survey(source, pages.usable, (page) => onPage(page, source.pages));
+  return {
+    pages,
+    layout,
+    fields,
+    autoVacuum,
+    freeUnknown: fields === null || free !== fields.freePages,
+    log: fitting,
+    logRefused: typeof read === "string" ? read : log && !fitting ? "its pages are of another size" : null,
+  };
+}
+
+function firstBytes(path: string, log: Log | null): Buffer {
+  const bytes = Buffer.alloc(HEADER);
+  const logged = log?.at.get(1);
+  const fd = openSync(log && logged !== undefined ? log.path : path, "r");
+  try {
+    readAt(fd, bytes, logged ?? 0);
+    return bytes;
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * The pages of a database by their numbers, as its file and its log together have them:
+ * https://sqlite.org/fileformat2.html#pages. Memory does not grow with the file.
+ */
+import { hasCode } from "../../errors.ts";
+import { fs } from "../../platform/builtins.ts";
+import type { Log } from "./wal.ts";
+
+const { closeSync, fstatSync, openSync, readSync } = fs;
+
+const CHUNK = 1 << 20;
+/** SQLite locks bytes from here on, and keeps nothing on their page: https://sqlite.org/fileformat2.html#the_lock_byte_page. */
+const LOCK_BYTE = 0x40000000;
+
+export class PageSource {
+  readonly path: string;
+  readonly pageSize: number;
+  readonly pages: number;
+  readonly lockPage: number;
+  readonly #file: number;
+  readonly #log: { readonly fd: number; readonly at: ReadonlyMap<number, number> } | null;
+
+  constructor(path: string, pageSize: number, log: Log | null) {
+    this.path = path;
+    this.pageSize = pageSize;
+    this.lockPage = Math.floor(LOCK_BYTE / pageSize) + 1;
+    this.#file = openSync(path, "r");
+    this.#log = log && { fd: openSync(log.path, "r"), at: log.at };
+    const inFile = Math.ceil(fstatSync(this.#file).size / pageSize);
+    let last = inFile;
+    for (const page of log?.at.keys() ?? []) last = Math.max(last, page);
+    // What a log that was never damaged says is true; a file alone may have been cut.
+    this.pages = log ? Math.min(last, log.pages) : inFile;
+  }
+
+  has(page: number): boolean {
+    return page >= 1 && page <= this.pages;
+  }
+
+  /** False where the page cannot be read; what is missing at the end of the file is zero. */
+  read(page: number, into: Buffer): boolean {
+    if (!this.has(page)) return false;
+    const logged = this.#log?.at.get(page);
+    if (this.#log && logged !== undefined) return readAt(this.#log.fd, into, logged);
+    return readAt(this.#file, into, (page - 1) * this.pageSize);
+  }
+
+  /** All pages in their order; `bytes` is overwritten with the next. */
+  *stream(): Generator<{ readonly page: number; readonly bytes: Buffer }> {
+    const { pageSize } = this;
+    const chunk = Buffer.allocUnsafe(Math.max(CHUNK, pageSize));
+    const single = Buffer.allocUnsafe(pageSize);
+    const perChunk = chunk.length / pageSize;
+    for (let first = 1; first <= this.pages; first += perChunk) {
+      const whole = readAt(this.#file, chunk, (first - 1) * pageSize);
+      for (let page = first; page < first + perChunk && page <= this.pages; page++) {
+        const at = (page - first) * pageSize;
+        const apart = !whole || this.#log?.at.has(page);
+        if (apart && !this.read(page, single)) single.fill(0);
+        yield { page, bytes: apart ? single : chunk.subarray(at, at + pageSize) };
+      }
+    }
+  }
+
+  close(): void {
+    closeSync(this.#file);
+    if (this.#log) closeSync(this.#log.fd);
+  }
+}
+
+/** A sector that the medium cannot give is a page that is lost; other errors are the caller's. */
+export function readAt(fd: number, into: Buffer, position: number): boolean {
+  try {
+    const got = readSync(fd, into, 0, into.length, position);
+    if (got < into.length) into.fill(0, got);
+    return true;
+  } catch (error) {
+    if (hasCode(error) && error.code === "EIO") return false;
+    throw error;
+  }
+}

@@ -1,0 +1,51 @@
+/** What a salvage found and did. Rows are never counted twice. */
+import type { Gap } from "./gaps.ts";
+import type { HeaderFields, Layout } from "./layout.ts";
+import type { MissingParents } from "./new-database.ts";
+import type { NotRebuilt } from "./skeleton.ts";
+
+export interface SalvagedTable {
+  readonly table: string;
+  /** Rows that its tree led to. */
+  readonly byTree: number;
+  /** Rows on pages that nothing led to any more, which can only be this table's. */
+  readonly byOrphanPage: number;
+  /** Rows that are there twice, value by value, and were written once. */
+  readonly repeated: number;
+  /** Rows in lost and found that were found in its pages: damaged, or in conflict with others. */
+  readonly setAside: number;
+  /** Rows that are named on a readable page, but cannot be read themselves or not be believed. */
+  readonly broken: number;
+  /** Where its rows cannot be read. Empty: all are there. */
+  readonly gaps: readonly Gap[];
+  /** How many rowids fall into the gaps, used or not; null where a gap has no end, or the table no rowids. */
+  readonly lostAtMost: bigint | null;
+}
+
+export interface SalvageReport {
+  readonly from: string;
+  readonly to: string;
+  readonly layout: Layout;
+  readonly pages: number;
+  /** What the header said; null where it is gone. */
+  readonly header: HeaderFields | null;
+  /** Where the schema is from; `partly`: from the file, but some of it cannot be read. */
+  readonly schema: "file" | "partly" | "donor" | "file and donor" | "none";
+  /** In the order in which they were made. */
+  readonly tables: readonly SalvagedTable[];
+  readonly lostAndFound: {
+    readonly table: string;
+    readonly rows: number;
+    readonly reasons: Readonly<Record<string, number>>;
+  } | null;
+  /** Pages of zeros, and those that something leads to and that are not what it says; as ranges, first and last. */
+  readonly unreadable: { readonly pages: number; readonly ranges: readonly (readonly [number, number])[] };
+  /** The freelist is damaged: a page that was freed may have been taken for one in use. */
+  readonly freelistDamaged: boolean;
+  readonly notRebuilt: readonly NotRebuilt[];
+  readonly missingParents: readonly MissingParents[];
+  /** How many pages the log had; null where none was read. */
+  readonly pagesFromLog: number | null;
+  /** Why a log that is there was not read. */
+  readonly logRefused: string | null;
+}

@@ -1,0 +1,175 @@
+/**
+ * Reads the tree of a table with rowids: https://sqlite.org/fileformat2.html#b_tree_pages. An interior page says which
+ * rowids each child has, so that a child that is another's is noticed, and what cannot be read is known as a range.
+ */
+import { ascending } from "./ascending.ts";
+import { type BTreePage, TABLE_INTERIOR, TABLE_LEAF } from "./b-tree-page.ts";
+import { HIGHEST, LOWEST, type RowidGaps } from "./gaps.ts";
+import { DEEPEST, type Found, type Pages, type RowSink } from "./pages.ts";
+import type { Shape } from "./shape.ts";
+import { beside, type Rowid } from "./varint.ts";
+
+/** Rowids above `after` up to `upTo`; the wide ones leave a damaged key beside them out of account. */
+interface Range {
+  readonly after: Rowid;
+  readonly upTo: Rowid;
+  readonly wideAfter: Rowid;
+  readonly wideUpTo: Rowid;
+}
+
+const EVERYTHING: Range = { after: LOWEST, upTo: HIGHEST, wideAfter: LOWEST, wideUpTo: HIGHEST };
+
+export class TableWalk {
+  readonly #pages: Pages;
+  readonly #shape: Shape | null;
+  readonly #gaps: RowidGaps;
+  readonly #sink: RowSink;
+  #root = 0;
+  /** Rows that are named on a page that can be read, but cannot be read themselves. */
+  brokenCells = 0;
+
+  /** @param shape null where the table is not known: then any record will do */
+  constructor(pages: Pages, shape: Shape | null, gaps: RowidGaps, sink: RowSink) {
+    this.#pages = pages;
+    this.#shape = shape;
+    this.#gaps = gaps;
+    this.#sink = sink;
+  }
+
+  /** @param after and `upTo`: the rowids that the tree can have at most */
+  walk(root: number, after: Rowid = LOWEST, upTo: Rowid = HIGHEST): void {
+    this.#root = root;
+    this.#descend(root, { ...EVERYTHING, after, upTo, wideAfter: after, wideUpTo: upTo }, 0, true);
+  }
+
+  /** @param exact whether the page, if it is none, was a leaf */
+  #descend(page: number, range: Range, depth: number, exact: boolean): void {
+    const { map } = this.#pages;
+    const type = map.isOpen(page) ? map.type(page) : 0;
+    const isTable = type === TABLE_LEAF || type === TABLE_INTERIOR;
+    const view = isTable && depth < DEEPEST ? this.#pages.view(page, depth) : null;
+    const belongs = view && (view.interior ? this.#isInterior(view, range) : this.#isLeaf(view, range, depth));
+    if (!view || !belongs) {
+      if (type === 0 && map.isOpen(page)) map.miss(page);
+      this.#gaps.add(range.after, range.upTo, map.isOpen(page) ? page : null, exact);
+      return;
+    }
+    map.claim(page);
+    if (view.interior) this.#children(view, range, depth);
+    else this.#rows(view, page, range);
+  }
+
+  #isInterior(view: BTreePage, { wideAfter, wideUpTo }: Range): boolean {
+    let inside = 0;
+    let readable = 0;
+    for (let cell = 0; cell < view.count; cell++) {
+      if (view.ok[cell] === 0) continue;
+      readable++;
+      const key = view.rowid[cell] as Rowid;
+      if (key > wideAfter && key <= wideUpTo) inside++;
+    }
+    return readable === 0 ? view.sound : inside * 2 > readable;
+  }
+
+  #isLeaf(view: BTreePage, { wideAfter, wideUpTo }: Range, depth: number): boolean {
+    if (view.count === 0) return depth === 0 && view.sound;
+    return this.#pages.mostFit(view, this.#shape, (cell) => {
+      const rowid = view.rowid[cell] as Rowid;
+      return rowid > wideAfter && rowid <= wideUpTo;
+    });
+  }
+
+  #children(view: BTreePage, range: Range, depth: number): void {
+    const kept = ascending(view.rowid, view.ok, view.count) ?? view.ok;
+    const inside = (key: Rowid) => key > range.after && key < range.upTo;
+    const good = (cell: number) => kept[cell] === 1 && inside(view.rowid[cell] as Rowid);
+    const cells = [...Array(view.count).keys()];
+    /** The keys that can be believed, between the ends of the page's own range. */
+    const keys: Rowid[] = [range.after, ...cells.filter(good).map((cell) => view.rowid[cell] as Rowid), range.upTo];
+    const leaves = this.#childrenAreLeaves(view);
+    let at = 0;
+    const next = (): Range => ({
+      after: keys[at] as Rowid,
+      upTo: keys[at + 1] as Rowid,
+      wideAfter: keys[at - 1] ?? range.wideAfter,
+      wideUpTo: keys[at + 2] ?? range.wideUpTo,
+    });
+    for (const cell of cells) {
+      const child = next();
+      if (view.ok[cell] === 1) this.#descend(view.child[cell] as number, child, depth + 1, leaves);
+      else this.#gaps.add(child.after, child.upTo, null, false);
+      if (good(cell)) at++;
+    }
+    this.#descend(view.right, next(), depth + 1, leaves);
+  }
+
+  /** All children of a page are as far from the leaves. */
+  #childrenAreLeaves(view: BTreePage): boolean {
+    const { map } = this.#pages;
+    for (let cell = 0; cell < view.count; cell++) {
+      const type = map.type(view.child[cell] as number);
+      if (type === TABLE_LEAF) return true;
+      if (type === TABLE_INTERIOR) return false;
+    }
+    return map.type(view.right) !== TABLE_INTERIOR;
+  }
+
+  #rows(view: BTreePage, page: number, range: Range): void {
+    const believed = this.#believed(view, range);
+    let last = range.after;
+    /** A cell whose rowid is not known lies between those beside it. */
+    let hole = false;
+    for (let cell = 0; cell < view.count; cell++) {
+      if (believed[cell] === 0) {
+        hole = true;
+        this.brokenCells++;
+        if (view.ok[cell] === 1) this.#doubt(view, cell, page, "its rowid is out of order on its page");
+        continue;
+      }
+      const rowid = view.rowid[cell] as Rowid;
+      if (hole) this.#gaps.add(last, beside(rowid, -1), page, true);
+      hole = false;
+      last = rowid;
+      this.#row(view, cell, page);
+    }
+    if (hole) this.#gaps.add(last, range.upTo, page, true);
+  }
+
+  #row(view: BTreePage, cell: number, page: number): void {
+    const rowid = view.rowid[cell] as Rowid;
+    const content = this.#pages.content(view, cell, this.#shape);
+    if (content && content.misfit === null) {
+      this.#sink.row(this.#found(view, cell, page, content.values));
+      return;
+    }
+    this.brokenCells++;
+    this.#gaps.add(beside(rowid, -1), rowid, page, true);
+    if (content?.misfit) this.#sink.doubtful(this.#found(view, cell, page, content.values), content.misfit);
+  }
+
+  #doubt(view: BTreePage, cell: number, page: number, reason: string): void {
+    const content = this.#pages.content(view, cell, null);
+    if (content) this.#sink.doubtful(this.#found(view, cell, page, content.values), reason);
+  }
+
+  #found(view: BTreePage, cell: number, page: number, values: Found["values"]): Found {
+    return { rowid: view.rowid[cell] as Rowid, values, page, root: this.#root };
+  }
+
+  /** Cells that are in order and in the page's range; where most are not in its range, it is the range that is wrong. */
+  #believed(view: BTreePage, { after, upTo }: Range): Uint8Array {
+    const kept = ascending(view.rowid, view.ok, view.count) ?? view.ok;
+    const first = view.rowid[0] as Rowid;
+    const last = view.rowid[view.count - 1] as Rowid;
+    if (kept === view.ok && view.sound && first > after && last <= upTo) return kept;
+    const inside = kept.slice(0, view.count);
+    let outside = 0;
+    for (let cell = 0; cell < view.count; cell++) {
+      const rowid = view.rowid[cell] as Rowid;
+      if (kept[cell] === 0 || (rowid > after && rowid <= upTo)) continue;
+      inside[cell] = 0;
+      outside++;
+    }
+    return outside * 2 < view.count ? inside : kept;
+  }
+}
