@@ -16,6 +16,7 @@ export {
   move,
   prune,
   rebuildIndex,
+  recover,
   removeDemoted,
   restore,
   restoreDemoted,
@@ -30,6 +31,7 @@ export type { MoveOptions, MoveReport } from "./operations/move.ts";
 export type { ChangeOptions, ChangeReport, OperationOptions } from "./operations/operation.ts";
 export type { PruneReport } from "./operations/prune.ts";
 export type { RebuildReport } from "./operations/rebuild-index.ts";
+export type { RecoveredTable, RecoverOptions, RecoverReport } from "./operations/recover.ts";
 export type { RestoreOptions } from "./operations/restore.ts";
 export type { VerifiedFile, VerifyOptions, VerifyReport } from "./operations/verify.ts";
 export type {

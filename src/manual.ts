@@ -11,6 +11,7 @@ import type { MoveOptions, MoveReport } from "./operations/move.ts";
 import type { ChangeOptions, ChangeReport, OperationOptions } from "./operations/operation.ts";
 import type { PruneReport } from "./operations/prune.ts";
 import type { RebuildReport } from "./operations/rebuild-index.ts";
+import type { RecoverOptions, RecoverReport } from "./operations/recover.ts";
 import type { RestoreOptions } from "./operations/restore.ts";
 import type { VerifyOptions, VerifyReport } from "./operations/verify.ts";
 import type { SettingsInput } from "./settings-glance.ts";
@@ -188,4 +189,17 @@ export async function rebuildIndex(
  */
 export async function doctor(settings: string | SettingsInput, options: OperationOptions = {}): Promise<DoctorReport> {
   return await (await import("./operations/doctor.ts")).doctor(settings, options);
+}
+
+/**
+ * Checks the database, and where it is damaged reads what can be read of it, page by page and without SQLite, into a new
+ * file beside it. The damaged one is never written to; the new one has its schema, indexes, triggers and views, passed a
+ * full check, and takes no place: `restore()` puts it there. For any SQLite file; one without settings goes as
+ * `recover({ path: "file.sqlite", migrations: false })`.
+ *
+ * @throws NOT_FOUND where there is nothing to read; IO_FAILED where `output` exists; DB_IN_USE while the application runs,
+ *   or where the file was written meanwhile; DISK_FULL; ABORTED; nothing is left then
+ */
+export async function recover(settings: string | SettingsInput, options: RecoverOptions = {}): Promise<RecoverReport> {
+  return await (await import("./operations/recover.ts")).recover(settings, options);
 }

@@ -79,7 +79,8 @@ export type TemporaryPurpose =
   | "seal"
   | "checksum"
   | "migrate"
-  | "moved";
+  | "moved"
+  | "salvage";
 
 /** A new temporary name; it carries a mark of the database, so that a folder can be shared. */
 export function temporaryIn(folder: string, places: Places, purpose: TemporaryPurpose): string {

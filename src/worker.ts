@@ -26,6 +26,7 @@ import { Crew } from "./platform/crew.ts";
 import { limitFor, Watch } from "./platform/work-limit.ts";
 import type { CountOrder, countAllRows } from "./recovery/count-rows.ts";
 import type { countDemotedRows, DemotedRowsOrder } from "./recovery/demoted-rows.ts";
+import type { SalvageOrder, salvage } from "./recovery/salvage/salvage.ts";
 
 const { readdirSync, statSync } = fs;
 
@@ -49,6 +50,7 @@ export interface Jobs {
   "check-files": Job<CheckFilesOrder, typeof checkFiles>;
   "count-rows": Job<CountOrder, typeof countAllRows>;
   "demoted-rows": Job<DemotedRowsOrder, typeof countDemotedRows>;
+  salvage: Job<SalvageOrder, typeof salvage>;
 }
 
 /** What its threads can do. */
@@ -88,6 +90,8 @@ const jobs: Handlers<Jobs> = {
     (await import("./recovery/count-rows.ts")).countAllRows(engine, order, onProgress),
   "demoted-rows": async ({ engine }, order) =>
     (await import("./recovery/demoted-rows.ts")).countDemotedRows(engine, order),
+  salvage: async ({ engine }, order, onProgress) =>
+    (await import("./recovery/salvage/salvage.ts")).salvage(engine, order, onProgress),
 };
 
 const threadJobs: Handlers<ThreadJobs> = {

@@ -15,6 +15,7 @@ import { move } from "./commands/move.ts";
 import { plan } from "./commands/plan.ts";
 import { prune } from "./commands/prune.ts";
 import { rebuildIndex } from "./commands/rebuild-index.ts";
+import { recover } from "./commands/recover.ts";
 import { restore } from "./commands/restore.ts";
 import { status } from "./commands/status.ts";
 import { verify } from "./commands/verify.ts";
@@ -42,6 +43,7 @@ const COMMANDS: readonly Command<Report>[] = [
   demotedRemove,
   merge,
   diff,
+  recover,
   move,
   prune,
   rebuildIndex,

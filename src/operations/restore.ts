@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { freeName } from "../backups/set-aside.ts";
 import { livingSidecars, observeFiles, SIDECARS } from "../database/files.ts";
 import { discard } from "../database/look.ts";
-import { removeSeal } from "../database/seal.ts";
+import { removeSeal, trustOf } from "../database/seal.ts";
 import { removeBackupRow } from "../database/stamp.ts";
 import { settle, swap, unfinishedSwap, unsettle } from "../database/swap.ts";
 import { HoldfastError, named } from "../errors.ts";
@@ -78,21 +78,40 @@ function requireSameDatabase(op: Operation, { database }: Stock, source: Source,
   });
 }
 
+/** Where what is in the database's place goes. */
 interface Place {
-  /** Where what is there goes; null where there is nothing. */
+  /** Null where there is nothing. */
   readonly aside: string | null;
   readonly action: "demote" | "quarantine";
+  /** It can be settled first; what does not open has its sidecars set aside with it. */
+  readonly opens: boolean;
 }
 
 /** What is corrupt is quarantined; everything else may be of use, and is never deleted. */
-function placeFor({ places, now }: Operation, { database }: Stock): Place {
-  const action = database.state === "corrupt" ? "quarantine" : "demote";
-  if (database.state === "missing" || database.state === "empty") return { aside: null, action };
-  const name =
-    action === "quarantine"
-      ? quarantineName(places.stem, now().toISOString())
-      : demotedName(places.stem, database.self?.stamp?.appVersion ?? null);
-  return { aside: freeName(places.backups, name), action };
+async function placeFor(op: Operation, { database }: Stock): Promise<Place> {
+  const { places, now } = op;
+  const { state, self } = database;
+  if (state === "missing" || state === "empty") return { aside: null, action: "demote", opens: false };
+  if (state === "corrupt" || (state === "readable" && (await isDamaged(op)))) {
+    const aside = freeName(places.backups, quarantineName(places.stem, now().toISOString()));
+    return { aside, action: "quarantine", opens: false };
+  }
+  const aside = freeName(places.backups, demotedName(places.stem, self?.stamp?.appVersion ?? null));
+  return { aside, action: "demote", opens: state === "readable" };
+}
+
+/** Read in full, unless nobody touched it since it was closed. */
+async function isDamaged(op: Operation): Promise<boolean> {
+  const { places } = op;
+  if (trustOf(places).kind === "sealed") return false;
+  const path = places.database;
+  const message = `checking ${basename(path)}`;
+  op.onEvent({ kind: "check", message });
+  const order = { path, scope: "whole", check: "full", scratch: op.scratchFor(path), beside: false } as const;
+  const { verdict } = await runJob(op, "examine", order, ({ done, total, what }) =>
+    op.onEvent({ kind: "check", message: `${message}: ${what}`, done, total, unit: "tables" }),
+  );
+  return verdict.kind === "corrupt";
 }
 
 async function replaceDatabase(
@@ -103,8 +122,7 @@ async function replaceDatabase(
   options: RestoreOptions,
 ): Promise<ChangeReport> {
   const { places, engine } = op;
-  named(`making room in ${places.backups}`, () => createPrivateFolder(places.backups));
-  const { aside, action } = placeFor(op, stock);
+  const { aside, action, opens } = await placeFor(op, stock);
   const version = stock.database.self?.stamp?.appVersion ?? null;
   const extras = foreseeExtras(op, source);
   const plan = planOf(op, source, verified, places.database, extras);
@@ -116,6 +134,7 @@ async function replaceDatabase(
   };
   const done = await op.ask(options, [...(aside === null ? [] : [keep]), ...plan]);
   if (done) return done;
+  named(`making room in ${places.backups}`, () => createPrivateFolder(places.backups));
   const report = reporter(op);
   const staged = temporaryIn(places.folder, places, "restore");
   let letGo = () => {};
@@ -125,8 +144,7 @@ async function replaceDatabase(
     await stageExtras(op, source, extras);
     stopIfAborted(op.signal);
     named(`breaking the seal of ${places.database}`, () => removeSeal(places));
-    // What does not open has its sidecars set aside with it.
-    if (stock.database.state === "readable") {
+    if (opens) {
       letGo = await whenFree(op, () => settle(engine, places.database));
       settled = true;
     }

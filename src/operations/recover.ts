@@ -1,0 +1,214 @@
+/**
+ * Reading what can be read of a damaged database into a new file beside it. The damaged one is never written to, and the
+ * new one takes no place: that is for `restore`.
+ */
+import { basename, dirname, join, parse, resolve } from "node:path";
+import { type DatabaseFiles, isAbsent, observeFiles, SIDECARS } from "../database/files.ts";
+import { discard } from "../database/look.ts";
+import { clipped, HoldfastError, named } from "../errors.ts";
+import { numberedNames, temporaryIn } from "../places.ts";
+import { createPrivateFolder, replaceFile, sameIdentity, syncFile } from "../platform/atomic-file.ts";
+import { fs } from "../platform/builtins.ts";
+import { requireSpace } from "../platform/free-space.ts";
+import type { SalvagedTable, SalvageReport } from "../recovery/salvage/report.ts";
+import type { SettingsInput } from "../settings-glance.ts";
+import { reporter, runJob, stopIfAborted } from "../toolbox.ts";
+import { noDatabase, withDatabaseAlone } from "./hold.ts";
+import { type ChangeReport, type Operation, type OperationOptions, operate } from "./operation.ts";
+import { exists } from "./refusals.ts";
+import { findSource } from "./source.ts";
+import { takeStock } from "./take-stock.ts";
+
+const { existsSync, lstatSync } = fs;
+
+export interface RecoverOptions extends OperationOptions {
+  /** What is read: an id, a label, or the path of a file. Default: the database. */
+  readonly source?: string | undefined;
+  /** The new file, where there must be nothing yet. Default: beside what is read, as in `library-recovered.sqlite`. */
+  readonly output?: string | undefined;
+  /** A file with the same tables, for where the schema cannot be read. Default: the newest backup. */
+  readonly donor?: string | undefined;
+  /** Reads what was deleted and not yet overwritten as well, into a table of its own. Default false. */
+  readonly deleted?: boolean | undefined;
+  /** Only checks, and says where the new file would go. Default false. */
+  readonly dryRun?: boolean | undefined;
+}
+
+/** What came back of a table. */
+export interface RecoveredTable {
+  readonly table: string;
+  /** In the table again. */
+  readonly rows: number;
+  /** Of these, rows on pages that nothing led to any more. */
+  readonly orphans: number;
+  /** Named on readable pages, but not to be read or believed themselves. */
+  readonly broken: number;
+  /** Rows that were found in its pages and are in lost and found: damaged, or in conflict with others. */
+  readonly setAside: number;
+  /** Parts of the table that stood on pages which cannot be read. */
+  readonly gaps: number;
+  /** How many rows may be lost in them at most; null where that cannot be known. */
+  readonly lostAtMost: number | null;
+}
+
+export interface RecoverReport extends ChangeReport {
+  /** What was read. */
+  readonly file: string;
+  /** What is amiss with it; null where it is sound. */
+  readonly damage: string | null;
+  /** The new file; null where there was nothing to recover. */
+  readonly output: string | null;
+  readonly tables: readonly RecoveredTable[];
+  /** Rows whose table is not known, and the table of the new file that has them. */
+  readonly lostAndFound: { readonly table: string; readonly rows: number } | null;
+  /** Pages that cannot be read, as ranges, first and last. */
+  readonly unreadable: SalvageReport["unreadable"] | null;
+}
+
+export async function recover(settings: string | SettingsInput, options: RecoverOptions = {}): Promise<RecoverReport> {
+  return await operate("recover", settings, options, async (op) => {
+    const stock = await takeStock(op);
+    const isLive = options.source === undefined || resolve(options.source) === op.places.database;
+    const path = isLive ? op.places.database : findSource(op, stock, String(options.source)).path;
+    const donor = options.donor ?? (stock.own[0] && join(op.places.backups, stock.own[0].file));
+    const order = { path, donor: donor === undefined || donor === path ? undefined : resolve(donor), options };
+    // A file that Holdfast never guarded has no lock, and gets none.
+    const guarded = isLive && existsSync(op.places.lock);
+    return guarded ? await withDatabaseAlone(op, () => recoverFile(op, order)) : await recoverFile(op, order);
+  });
+}
+
+interface Order {
+  readonly path: string;
+  readonly donor: string | undefined;
+  readonly options: RecoverOptions;
+}
+
+async function recoverFile(op: Operation, { path, donor, options }: Order): Promise<RecoverReport> {
+  const before = observeFiles(path);
+  if (isAbsent(before)) throw noDatabase(op);
+  const output = options.output === undefined ? freeOutput(path) : resolve(options.output);
+  if (["", ...SIDECARS].some((ending) => lstatSync(output + ending, { throwIfNoEntry: false }))) throw exists(output);
+  const damage = await findDamage(op, path);
+  const nothing = { file: path, damage, output: null, tables: [], lostAndFound: null, unreadable: null };
+  if (damage === null && !options.deleted) return { ...op.report("done"), ...nothing };
+  const reason = damage === null ? "what was deleted is read as well" : `what can be read of ${path} is written to it`;
+  if (options.dryRun) {
+    return { ...op.report("would-do", [{ action: "salvage", reason, file: output }]), ...nothing, output };
+  }
+  const report = reporter(op);
+  const salvaged = await salvageTo(op, { from: path, to: output, donor, deleted: options.deleted ?? false }, before);
+  report({ action: "salvage", reason, file: output });
+  for (const { name, type, reason: why } of salvaged.notRebuilt)
+    op.warn(`The ${type} ${name} was not rebuilt: ${why}.`);
+  for (const { table, parent, rows } of salvaged.missingParents)
+    op.warn(`${rows} row${rows === 1 ? "" : "s"} of ${table} without a parent in ${parent}.`);
+  if (salvaged.logRefused !== null) op.warn(`The log beside it was not read: ${salvaged.logRefused}.`);
+  const { lostAndFound, unreadable } = salvaged;
+  return {
+    ...op.report("done"),
+    file: path,
+    damage,
+    output,
+    tables: salvaged.tables.map(describeTable),
+    lostAndFound: lostAndFound && { table: lostAndFound.table, rows: lostAndFound.rows },
+    unreadable,
+  };
+}
+
+function freeOutput(path: string): string {
+  const { dir, name } = parse(path);
+  for (const file of numberedNames(`${name}-recovered`)) {
+    const free = join(dir, file);
+    if (!lstatSync(free, { throwIfNoEntry: false })) return free;
+  }
+  throw new Error("unreachable: there is no last number");
+}
+
+/** In words; null where all of it is sound. */
+async function findDamage(op: Operation, path: string): Promise<string | null> {
+  op.onEvent({ kind: "check", message: `checking ${path}` });
+  const order = { path, scope: "whole", check: "full", scratch: op.scratchFor(path), beside: false } as const;
+  const { verdict } = await runJob(op, "examine", order, ({ done, total, what }) =>
+    op.onEvent({ kind: "check", message: `checking ${path}: ${what}`, done, total, unit: "tables" }),
+  );
+  if (verdict.kind === "sound") return null;
+  return verdict.kind === "corrupt" ? clipped(verdict.problems[0] ?? "") : verdict.reason;
+}
+
+interface SalvageTo {
+  readonly from: string;
+  readonly to: string;
+  readonly donor: string | undefined;
+  readonly deleted: boolean;
+}
+
+async function salvageTo(op: Operation, order: SalvageTo, before: DatabaseFiles): Promise<SalvageReport> {
+  const { from, to, donor, deleted } = order;
+  const folder = dirname(to);
+  named(`making the folder ${folder}`, () => {
+    createPrivateFolder(folder);
+    requireSpace(folder, Number(before.main?.size ?? 0));
+  });
+  const staged = temporaryIn(folder, op.places, "salvage");
+  try {
+    const report = await runJob(
+      op,
+      "salvage",
+      { from, to: staged, deleted, ...(donor === undefined ? {} : { donor }) },
+      ({ done, total }) =>
+        op.onEvent({ kind: "salvage", message: `reading ${basename(from)}`, done, total, unit: "pages" }),
+    );
+    if (!isSame(before, observeFiles(from))) throw written(from);
+    await requireSoundResult(op, staged, from);
+    stopIfAborted(op.signal);
+    named(`writing ${to}`, () => {
+      syncFile(staged);
+      replaceFile(staged, to);
+    });
+    return report;
+  } catch (error) {
+    await op.stopChild();
+    discard(staged);
+    throw error;
+  }
+}
+
+function isSame(before: DatabaseFiles, after: DatabaseFiles): boolean {
+  return sameIdentity(before.main, after.main) && sameIdentity(before.sidecars["-wal"], after.sidecars["-wal"]);
+}
+
+function written(path: string): HoldfastError {
+  return new HoldfastError({
+    code: "DB_IN_USE",
+    message: `${path} was written by another program while it was read; nothing was kept of what was read.`,
+    hint: "Close every program that has it open, then give the command again.",
+    details: { path },
+  });
+}
+
+async function requireSoundResult(op: Operation, path: string, from: string): Promise<void> {
+  const order = { path, scope: "alone", check: "full", scratch: op.scratchFor(path), beside: false } as const;
+  const { verdict } = await runJob(op, "examine", order);
+  if (verdict.kind === "sound") return;
+  const why = verdict.kind === "corrupt" ? verdict.problems[0] : verdict.reason;
+  throw new HoldfastError({
+    code: "IO_FAILED",
+    message: `What was read of ${from} did not pass its own check (${why}), and was thrown away; ${from} is as it was.`,
+    hint: "Give the command again; if it happens again, check the medium.",
+    details: { path: from },
+  });
+}
+
+function describeTable(salvaged: SalvagedTable): RecoveredTable {
+  const { table, byTree, byOrphanPage, broken, setAside, gaps, lostAtMost } = salvaged;
+  return {
+    table,
+    rows: byTree + byOrphanPage,
+    orphans: byOrphanPage,
+    broken,
+    setAside,
+    gaps: gaps.length,
+    lostAtMost: lostAtMost === null ? null : Number(lostAtMost),
+  };
+}
