@@ -71,6 +71,13 @@ describe("when the newer application comes back after a downgrade", () => {
     expect(demoted).toMatchObject([{ lacking: { rows: 0, complete: true } }]);
   });
 
+  test("one of another database that shares the folder is not mentioned", async () => {
+    const app = await backAndForth();
+    query(join(app.backups, DEMOTED), (db) => db.exec("UPDATE _holdfast_stamp SET database_id = 'another'"));
+    expect((await app.launch("2.0.0")).warnings).toEqual([]);
+    expect((await status(app.settings(), { appVersion: "2.0.0" })).demoted).toMatchObject([{ lacking: null }]);
+  });
+
   test("one row is told as one", async () => {
     const app = await backAndForth();
     query(join(app.backups, DEMOTED), (db) => db.exec("DELETE FROM progress; DELETE FROM book WHERE id = 101"));

@@ -1,9 +1,10 @@
-import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { appendFileSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { type DoctorReport, doctor, type Finding, move } from "../../src/index.ts";
 import { CommandLine } from "../cli/command-line.ts";
 import { AppProcess } from "../fixtures/app-process.ts";
+import { asUnprivileged, permit } from "../fixtures/unprivileged.ts";
 import { query, Workspace } from "../fixtures/workspace.ts";
 
 const VERSION = { appVersion: "1.0.0" } as const;
@@ -62,7 +63,8 @@ describe("doctor", () => {
     const told = finding(report, "lock")?.message ?? "";
     expect(told).toContain("A running application");
     // Some file systems tell /proc another device than stat.
-    if (told.includes("process")) expect(told).toContain(`process ${running.process.pid}, `);
+    if (told.includes("process"))
+      expect(told).toContain(`process ${running.process.pid}, ${basename(process.execPath)})`);
     expect(await running.order("close")).toEqual({ ok: true });
   });
 
@@ -169,6 +171,33 @@ describe("doctor", () => {
     const opener = new URL("../fixtures/plain-opener.ts", import.meta.url);
     expect(finding(await doctor(app.settings(), { ...VERSION, opener }), "opener")).toMatchObject({ state: "ok" });
     expect(finding(await doctor(app.settings(), VERSION), "opener")).toBeUndefined();
+  });
+
+  test.skipIf(process.platform === "win32")("tells what this user may not do", async () => {
+    const app = await launched();
+    const seen = async (): Promise<DoctorReport> => {
+      const { value, error } = await asUnprivileged(
+        new URL("../../src/index.ts", import.meta.url),
+        "doctor",
+        app.settings(),
+        VERSION,
+      );
+      if (error) throw new Error(error.message);
+      return value as DoctorReport;
+    };
+    for (const folder of [app.folder, app.backups]) {
+      for (const { name } of readdirSync(folder, { withFileTypes: true }).filter((each) => each.isFile()))
+        permit(join(folder, name), 0o600);
+      permit(folder, 0o700);
+    }
+    expect(finding(await seen(), "permissions")).toMatchObject({ state: "ok" });
+    permit(app.backups, 0o500);
+    expect((await seen()).error).toMatchObject({ code: "BACKUP_FAILED", hint: `chmod u+w "${app.backups}"` });
+    permit(app.path, 0o400);
+    expect((await seen()).error).toMatchObject({ code: "DB_READ_ONLY", hint: `chmod u+w "${app.path}"` });
+    permit(app.path, 0o000);
+    expect((await seen()).error).toMatchObject({ code: "IO_FAILED", hint: `chmod u+rw "${app.path}"` });
+    permit(app.backups, 0o700);
   });
 
   test("stops when it is told to", async () => {

@@ -1,5 +1,5 @@
 /** Gathers what the doctor judges. Nothing is changed, nobody is waited for, and what cannot be seen is a warning. */
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isDeclaredCompatible } from "../../backups/choose.ts";
 import { findMigrations } from "../../database/migrations.ts";
@@ -135,7 +135,13 @@ function holdersOf(lock: string): DoctorFacts["holders"] {
   if (!found || locks === null) return [];
   return lockHolders(locks, { device: found.dev, inode: found.ino })
     .filter((pid) => pid !== process.pid)
-    .map((pid) => ({ pid, name: orNull(() => readFileSync(`/proc/${pid}/comm`, "utf8").trim()) ?? "" }));
+    .map((pid) => ({ pid, name: nameOf(pid) }));
+}
+
+/** As it was started, without its arguments, which may hold what is nobody's business. */
+function nameOf(pid: number): string {
+  const line = orNull(() => readFileSync(`/proc/${pid}/cmdline`, "utf8")) ?? "";
+  return basename(line.split("\0")[0] ?? "");
 }
 
 function measure(files: readonly string[]): DoctorFacts["temporaries"] {
