@@ -34,8 +34,12 @@ export async function noticeDemoted(context: Context, facts: Facts, found: Found
 }
 
 function hasRisen({ actions, settings }: Context, { version }: Found): boolean {
-  const did = (name: string) => actions.some(({ action }) => action === name);
-  return did("migrate") || (did("stamp") && valid(version) !== null && gt(settings.appVersion, String(version)));
+  const did = (name: string) => actions.find(({ action }) => action === name);
+  const from = did("restore")?.version ?? version;
+  return (
+    did("migrate") !== undefined ||
+    (did("stamp") !== undefined && valid(from) !== null && gt(settings.appVersion, String(from)))
+  );
 }
 
 /** For a plan, the database as it stands, or the backup that would take its place. */

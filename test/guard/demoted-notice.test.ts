@@ -113,6 +113,11 @@ describe("when the newer application comes back after a downgrade", () => {
     rmSync(app.path);
     expect((await app.plan("2.0.0")).warnings).toContain(notice(app));
     expect((await app.launch("2.0.0")).warnings).toContain(notice(app));
+    rmSync(app.path);
+    expect((await app.launch("2.0.0")).warnings).not.toContain(notice(app));
+    rmSync(app.path);
+    expect((await app.plan("2.1.0")).warnings).toContain(notice(app));
+    expect((await app.launch("2.1.0")).warnings).toContain(notice(app));
   });
 
   test("beside a running application status counts as well, and leaves its files to it", async () => {

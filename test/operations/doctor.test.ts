@@ -1,5 +1,6 @@
 import { appendFileSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
 import { type DoctorReport, doctor, type Finding, move } from "../../src/index.ts";
 import { CommandLine } from "../cli/command-line.ts";
@@ -219,6 +220,18 @@ describe("holdfast doctor", () => {
     expect(stdout.split("\n").filter((line) => /^ {2}[✓·!✗] /.test(line)).length).toBeGreaterThan(14);
     const quiet = await app.run(["doctor", "--quiet"]);
     expect(quiet).toMatchObject({ exitStatus: 0, stdout: "", stderr: expect.stringMatching(/^Warning: db-extra/) });
+  });
+
+  test.runIf(process.platform === "linux")("names a program that has the database open without Holdfast", async () => {
+    const app = new CommandLine('db-app-version = "1.0.0"');
+    await app.run(["boot"]);
+    const db = new Database(app.path);
+    db.prepare("SELECT count(*) FROM book").get();
+    const { findings } = await app.json<DoctorReport>("doctor");
+    db.close();
+    const lock = findings.find(({ name }) => name === "lock");
+    // Some file systems tell /proc another device than stat.
+    if (lock?.state !== "ok") expect(lock?.message).toContain(`has it open: process ${process.pid}, `);
   });
 
   test("exits with the status of the first problem, and says it with what helps", async () => {

@@ -2,7 +2,7 @@
 import gt from "semver/functions/gt.js";
 import valid from "semver/functions/valid.js";
 import { size } from "../../size.ts";
-import type { DoctorFacts } from "./facts.ts";
+import type { DoctorFacts, Process } from "./facts.ts";
 import { type Diagnosis, note, ok, problem, warning } from "./finding.ts";
 import { age, ago, count, list, span } from "./words.ts";
 
@@ -149,16 +149,19 @@ export function pages({
   return old > 2 * integrityInterval ? warning("pages", due, "holdfast boot") : note("pages", due, "holdfast boot");
 }
 
-export function lock({ holder, holders, database: { path } }: DoctorFacts): Diagnosis {
-  const who =
-    holders.length === 0
-      ? ""
-      : ` (${holders.map(({ pid, name }) => `process ${pid}${name === "" ? "" : `, ${name}`}`).join("; ")})`;
+export function lock({ holder, holders, strangers, database: { path } }: DoctorFacts): Diagnosis {
+  const who = holders.length === 0 ? "" : ` (${processes(holders)})`;
   switch (holder) {
     case "nobody":
-      return ok("lock", "Nobody holds the database.");
-    case "application":
-      return ok("lock", `A running application, or the end of its backup, holds the database${who}.`);
+    case "application": {
+      const held =
+        holder === "nobody"
+          ? "Nobody holds the database"
+          : `A running application, or the end of its backup, holds the database${who}`;
+      if (strangers.length === 0) return ok("lock", `${held}.`);
+      const message = `${held}, but a program that does not use Holdfast has it open: ${processes(strangers)}. A launch that needs it alone waits for that program.`;
+      return note("lock", message, "Close that program before the application is updated.");
+    }
     case "launch":
       return note(
         "lock",
@@ -167,6 +170,10 @@ export function lock({ holder, holders, database: { path } }: DoctorFacts): Diag
     case "unknown":
       return note("lock", `Whether an application has the database open could not be told${who}.`);
   }
+}
+
+function processes(all: readonly Process[]): string {
+  return all.map(({ pid, name }) => `process ${pid}${name === "" ? "" : `, ${name}`}`).join("; ");
 }
 
 /** That it opens is all that can be known of a key. */

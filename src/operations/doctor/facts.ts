@@ -27,7 +27,9 @@ export interface DoctorFacts {
   readonly lastCheck: string | null;
   readonly holder: Holder;
   /** Who holds the lock, where the system tells it. */
-  readonly holders: readonly { readonly pid: number; readonly name: string }[];
+  readonly holders: readonly Process[];
+  /** Who has the database open without Holdfast, where the system tells it. */
+  readonly strangers: readonly Process[];
   /** The database's folder, then the backup folder. */
   readonly folders: readonly [FolderFacts, FolderFacts];
   readonly survey: Survey;
@@ -42,6 +44,11 @@ export interface DoctorFacts {
   readonly temporaries: { readonly count: number; readonly size: number };
   /** When this Holdfast was made; ISO 8601, null where its file does not tell. */
   readonly builtAt: string | null;
+}
+
+export interface Process {
+  readonly pid: number;
+  readonly name: string;
 }
 
 export interface SettingsFacts {

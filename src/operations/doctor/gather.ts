@@ -13,7 +13,7 @@ import { countDemoted } from "../count-demoted.ts";
 import { describeLayout } from "../describe-status.ts";
 import type { Operation } from "../operation.ts";
 import { type Stock, takeStock } from "../take-stock.ts";
-import type { Access, DatabaseFacts, DoctorFacts, FolderFacts } from "./facts.ts";
+import type { Access, DatabaseFacts, DoctorFacts, FolderFacts, Process } from "./facts.ts";
 import { fileSystemOf, lockHolders } from "./proc.ts";
 import { syncedFolder } from "./synced-folder.ts";
 
@@ -27,6 +27,8 @@ export async function gatherFacts(op: Operation): Promise<DoctorFacts> {
   const migrations = countMigrations(op);
   const stock = await takeStock(op);
   const { self } = stock.database;
+  const holders = holdersOf(places.lock);
+  const known = new Set([...holders, ...holdersOf(places.workerLock)].map(({ pid }) => pid));
   const layout = self && describeLayout(self.ledger, stock.known);
   return {
     now: op.now().toISOString(),
@@ -52,7 +54,8 @@ export async function gatherFacts(op: Operation): Promise<DoctorFacts> {
     trust,
     lastCheck,
     holder: stock.heldBy,
-    holders: holdersOf(places.lock),
+    holders,
+    strangers: holdersOf(places.database).filter(({ pid }) => !known.has(pid)),
     folders: [lookAtFolder(places.folder), lookAtFolder(places.backups)],
     survey: stock.survey,
     own: stock.own,
@@ -128,9 +131,10 @@ function nearestFolder(path: string): string {
   }
 }
 
-function holdersOf(lock: string): DoctorFacts["holders"] {
+/** Of any lock on the file. */
+function holdersOf(file: string): readonly Process[] {
   if (process.platform !== "linux") return [];
-  const found = orNull(() => statSync(lock, { bigint: true }));
+  const found = orNull(() => statSync(file, { bigint: true }));
   const locks = orNull(() => readFileSync("/proc/locks", "utf8"));
   if (!found || locks === null) return [];
   return lockHolders(locks, { device: found.dev, inode: found.ino })
