@@ -223,8 +223,27 @@ function toToml(index: Index): Record<string, unknown> {
   };
 }
 
-function digestOf(index: Index): string {
-  return sha256(JSON.stringify([index.entries, index.restores]));
+/** Of what it says, in whatever order the fields of an entry were put together. */
+function digestOf({ entries, restores }: Index): string {
+  const ordered = entries.map(
+    (entry): IndexEntry => ({
+      databaseId: entry.databaseId,
+      databasePath: entry.databasePath,
+      version: entry.version,
+      file: entry.file,
+      createdAt: entry.createdAt,
+      sequence: entry.sequence,
+      layout: entry.layout,
+      reason: entry.reason,
+      label: entry.label,
+      size: entry.size,
+      sha256: entry.sha256,
+      verifiedAt: entry.verifiedAt,
+      content: entry.content,
+      source: entry.source && { ino: entry.source.ino, size: entry.source.size, mtime: entry.source.mtime },
+    }),
+  );
+  return sha256(JSON.stringify([ordered, restores.map(({ databaseId, at, file }) => ({ databaseId, at, file }))]));
 }
 
 /**

@@ -49,6 +49,16 @@ describe("round trip", () => {
     expect(readIndex(places)).toEqual({ index, problem: null });
   });
 
+  test("is the same whatever the order in which an entry was put together", () => {
+    const places = backupFolder();
+    const backwards = (entry: object) => Object.fromEntries(Object.entries(entry).reverse());
+    writeIndex(places, {
+      entries: FULL.entries.map((entry) => backwards({ ...entry, source: entry.source && backwards(entry.source) })),
+      restores: FULL.restores.map(backwards),
+    } as unknown as Index);
+    expect(readIndex(places)).toEqual({ index: FULL, problem: null });
+  });
+
   test("is TOML that any reader understands, with times as datetimes in UTC", () => {
     const places = backupFolder();
     writeIndex(places, { entries: [indexEntry({ sequence: 17, size: 1007616 })], restores: [] });
