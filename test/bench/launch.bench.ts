@@ -16,7 +16,9 @@ import { backupBehind } from "./backup-behind.ts";
 import { changedDatabase } from "./changed-database.ts";
 import { drawChart } from "./cost-chart.ts";
 import { linesOfCost } from "./cost-lines.ts";
+import { diffMemory } from "./diff-memory.ts";
 import { fullCheck } from "./full-check.ts";
+import { mergeRows } from "./merge-rows.ts";
 import type { DatabaseOrder } from "./one-database.ts";
 import { peakMemory } from "./peak-memory.ts";
 import { besidePipeline, besidePipelineWithLoading } from "./quiet-beside-pipeline.ts";
@@ -37,6 +39,8 @@ const SECTIONS: readonly Section[] = [
   changedDatabase,
   backupBehind,
   peakMemory,
+  mergeRows,
+  diffMemory,
 ];
 
 const { values: options } = parseArgs({

@@ -91,6 +91,28 @@ export function changeDatabase(path: string, seed: number): void {
   db.close();
 }
 
+/** Another database of the same schema, with nothing but so many loans and notes that the first one has not. */
+export function makeIncoming(database: string, file: string, rows: number): void {
+  const random = randomNumbers(2_000_000);
+  const current = new Sqlite(database, { fileMustExist: true });
+  const [books, members, loans, notes] = ["books", "members", "loans", "notes"].map(
+    (table) => current.prepare(`SELECT max(id) FROM ${table}`).pluck().get() as number,
+  ) as [number, number, number, number];
+  current.close();
+  const db = new Sqlite(file);
+  db.pragma("foreign_keys = OFF");
+  db.exec(SCHEMA);
+  const loan = db.prepare("INSERT INTO loans (id, book_id, member_id, lent_at) VALUES (?, ?, ?, ?)");
+  const note = db.prepare("INSERT INTO notes (id, book_id, member_id, body) VALUES (?, ?, ?, ?)");
+  db.transaction(() => {
+    for (let i = 1; i <= rows / 2; i++) {
+      loan.run(loans + i, 1 + random(books), 1 + random(members), day(random(9000)));
+      note.run(notes + i, 1 + random(books), 1 + random(members), words(random, 40));
+    }
+  })();
+  db.close();
+}
+
 const BOOKS_A_BATCH = 200;
 
 /** Adds 200 books with all that hangs on them: about half a megabyte. */
