@@ -2,11 +2,12 @@
  * The settings: `db-` keys out of the application's TOML file, or the same in camelCase as an object. All of
  * them are validated here, and every fault names the file, the key, the value and the fix.
  */
-import { resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import valid from "semver/functions/valid.js";
 import * as v from "valibot";
 import type { MigrationInput } from "./database/migration-files.ts";
 import { clipped, HoldfastError } from "./errors.ts";
+import { isWithin } from "./platform/is-within.ts";
 import { type SettingsInput, show } from "./settings-glance.ts";
 import { camelCase, readSettings, type SettingsSource } from "./settings-source.ts";
 
@@ -151,15 +152,20 @@ export async function validateSettings(
   }
   const absolute = (path: string) => resolve(folder, path);
   const migrations = found["db-migrations"];
+  const backupDir = found["db-backup-dir"] === undefined ? undefined : absolute(found["db-backup-dir"]);
+  const extra = found["db-extra"].map((name) => ({ name, path: absolute(name) }));
+  const path = absolute(found["db-path"]);
+  const unfit = whyExtraUnfit(extra, [path, backupDir ?? join(dirname(path), "backups")]);
+  if (unfit !== null) throw invalid(origin, written("db-extra"), found["db-extra"], unfit);
   return {
     origin,
-    path: absolute(found["db-path"]),
+    path,
     migrations: options.ownMigrator
       ? false
       : (options.migrations ?? (migrations === false ? false : absolute(migrations))),
     appVersion: appVersion ?? null,
     backupRetention: found["db-backup-retention"],
-    backupDir: found["db-backup-dir"] === undefined ? undefined : absolute(found["db-backup-dir"]),
+    backupDir,
     backupMode: found["db-backup-mode"],
     backupMinInterval: found["db-backup-min-interval"],
     integrityCheck: found["db-integrity-check"],
@@ -170,8 +176,20 @@ export async function validateSettings(
     onDowngrade: found["db-on-downgrade"],
     quarantineRetention: found["db-quarantine-retention"],
     lockTimeout: found["db-lock-timeout"],
-    extra: found["db-extra"].map((name) => ({ name, path: absolute(name) })),
+    extra,
   };
+}
+
+/** A restore puts each in its place as a whole: it must hold neither another one nor what is restored by itself. */
+export function whyExtraUnfit(extra: Settings["extra"], apart: readonly string[]): string | null {
+  for (const [place, { name, path }] of extra.entries()) {
+    if (apart.some((each) => isWithin(path, each))) {
+      return `must not name a folder that holds the database or its backups, as ${show(name)} does`;
+    }
+    const other = extra.find((each, at) => at !== place && isWithin(path, each.path));
+    if (other) return `must not name folders of which one holds the other, as ${show(name)} and ${show(other.name)} do`;
+  }
+  return null;
 }
 
 async function refuseUnknown(origin: string, key: string, value: unknown, known: readonly string[]): Promise<never> {

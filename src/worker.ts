@@ -7,12 +7,14 @@ import { join } from "node:path";
 import { isMainThread, parentPort } from "node:worker_threads";
 import type { BehindOrder, workBehind } from "./backups/behind.ts";
 import type { CheckFilesOrder, checkFiles } from "./backups/check-files.ts";
+import type { findFiles } from "./backups/extra-files.ts";
 import type { ProveBytesOrder, proveBytes } from "./backups/prove-bytes.ts";
 import type { stageBackup } from "./backups/stage.ts";
 import type { surveyBackups } from "./backups/survey.ts";
 import type { BackupOrder, takeBackup } from "./backups/take.ts";
 import type { tellUpkeep, UpkeepOrder } from "./backups/upkeep.ts";
 import type { VerifyOrder, verifyForRestore } from "./backups/verify.ts";
+import type { OutputOrder, writeOutput } from "./backups/write-output.ts";
 import type { PartOrder, Tools } from "./database/check.ts";
 import type { ExamineOrder, examine } from "./database/examine.ts";
 import type { Inspection } from "./database/integrity.ts";
@@ -46,6 +48,8 @@ export interface Jobs {
   backup: Job<BackupOrder, typeof takeBackup>;
   behind: Job<BehindOrder, typeof workBehind>;
   "keep-index": Job<UpkeepOrder & { dryRun: boolean }, typeof tellUpkeep>;
+  "find-files": Job<{ folder: string }, typeof findFiles>;
+  "write-output": Job<OutputOrder, typeof writeOutput>;
   "prove-bytes": Job<ProveBytesOrder, typeof proveBytes>;
   "check-files": Job<CheckFilesOrder, typeof checkFiles>;
   "count-rows": Job<CountOrder, typeof countAllRows>;
@@ -83,6 +87,9 @@ const jobs: Handlers<Jobs> = {
   behind: async (tools, order, onProgress) =>
     (await import("./backups/behind.ts")).workBehind(tools, order, onProgress),
   "keep-index": async (tools, order) => (await import("./backups/upkeep.ts")).tellUpkeep(tools, order),
+  "find-files": async (_, order) => (await import("./backups/extra-files.ts")).findFiles(order),
+  "write-output": async (tools, order, onProgress) =>
+    (await import("./backups/write-output.ts")).writeOutput(tools, order, onProgress),
   "prove-bytes": async (_, order) => (await import("./backups/prove-bytes.ts")).proveBytes(order),
   "check-files": async (_, order, onProgress) =>
     (await import("./backups/check-files.ts")).checkFiles(order, onProgress),

@@ -48,6 +48,7 @@ describe("defaults", () => {
       onDowngrade: "restore",
       quarantineRetention: 3,
       lockTimeout: 10_000,
+      extra: [],
     });
   });
 });
@@ -209,6 +210,27 @@ const KEYS: Record<string, { good: [string, unknown][]; bad: [string, RegExp][] 
       ['"250ms"', 250],
     ],
     bad: [["5", /must be a duration in quotes/]],
+  },
+  "db-extra": {
+    good: [
+      ["[]", []],
+      ['["/abs/media", "/abs/other"]', ["/abs/media", "/abs/other"].map((name) => ({ name, path: resolve(name) }))],
+    ],
+    bad: [
+      ['"media"', /^db-extra = "media" must be a list of folders, as in \["media"\]\.$/],
+      ['[""]', /must not be empty/],
+      [
+        '["data"]',
+        /^db-extra = \["data"\] must not name a folder that holds the database or its backups, as "data" does/,
+      ],
+      ['["."]', /must not name a folder that holds the database/],
+      ['["data/backups"]', /must not name a folder that holds the database or its backups/],
+      [
+        '["media", "media/large"]',
+        /must not name folders of which one holds the other, as "media" and "media\/large" do/,
+      ],
+      ['["media", "./media"]', /must not name folders of which one holds the other/],
+    ],
   },
 };
 

@@ -2,7 +2,7 @@
 import { CommanderError, Command as Parser } from "commander";
 import { HoldfastError, type Refusal } from "../errors.ts";
 import type { ChangeReport } from "../operations/operation.ts";
-import { fs } from "../platform/builtins.ts";
+import { ownVersion } from "../own-version.ts";
 import type { Command, Given, OptionRow, Report, RunOptions } from "./command.ts";
 import { backup } from "./commands/backup.ts";
 import { boot } from "./commands/boot.ts";
@@ -25,8 +25,6 @@ import { type Progress, progressBar, progressLines } from "./progress.ts";
 import { askOnTerminal } from "./question.ts";
 import { renderChange } from "./render/change.ts";
 import { renderRefusal, renderWarning } from "./render-error.ts";
-
-const { readFileSync } = fs;
 
 const COMMANDS: readonly Command<Report>[] = [
   boot,
@@ -77,7 +75,7 @@ export async function run(args: readonly string[]): Promise<number> {
   let exitStatus = OK;
   const parser = new Parser("holdfast")
     .description("Guards an application's SQLite database at launch.")
-    .version(ownVersion(), "--version", "print the version of Holdfast")
+    .version(ownVersion() ?? "unknown", "--version", "print the version of Holdfast")
     .exitOverride()
     .showHelpAfterError()
     .configureOutput({ outputError: (message, write) => write(message.replace(/^error:/, "Error:")) });
@@ -116,13 +114,6 @@ function groupOf(parser: Parser, words: readonly string[]): Parser {
 const GROUPS: Readonly<Record<string, string>> = {
   demoted: "Bring back, merge or remove databases that were set aside for a newer version.",
 };
-
-function ownVersion(): string {
-  const { version } = JSON.parse(readFileSync(new URL(import.meta.resolve("holdfast/package.json")), "utf8")) as {
-    version: string;
-  };
-  return version;
-}
 
 async function perform(command: Command<Report>, options: Options, given: Given): Promise<number> {
   const { settings, appVersion, json = false, quiet = false, yes = false, dryRun = false } = options;

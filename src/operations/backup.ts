@@ -9,6 +9,7 @@ import { clearTemporaries } from "../launch/temporaries.ts";
 import { readName, withOwnTemporaries } from "../places.ts";
 import type { SettingsInput } from "../settings-glance.ts";
 import { reporter, runJob } from "../toolbox.ts";
+import { backupToFolder } from "./backup-output.ts";
 import { whileOpen, withDatabaseHeld } from "./hold.ts";
 import { type ChangeReport, type Operation, type OperationOptions, operate } from "./operation.ts";
 import { requireReadableDatabase } from "./refusals.ts";
@@ -18,22 +19,32 @@ import { type Stock, takeStock } from "./take-stock.ts";
 export interface BackupOptions extends OperationOptions {
   /** A name for it: it is then a backup of its own, which no later one replaces and no retention removes. */
   readonly label?: string | undefined;
+  /**
+   * Writes a folder of this path instead, which must not exist: a copy of the database, the files of the folders that
+   * `db-extra` names, and `manifest.json` with the size and SHA-256 of each.
+   */
+  readonly output?: string | undefined;
   /** Says what would be done, and does nothing. Default false. */
   readonly dryRun?: boolean | undefined;
 }
 
 export async function backup(
   settings: string | SettingsInput,
-  { label, dryRun = false, ...options }: BackupOptions = {},
+  { label, output, dryRun = false, ...options }: BackupOptions = {},
 ): Promise<ChangeReport> {
   return await operate("backup", settings, options, async (op) => {
     if (label !== undefined) requireLabel(op, label);
     return await withDatabaseHeld(op, async (alone) => {
       const stock = await takeStock(op, alone);
       requireReadableDatabase(op, stock, "backed up");
-      if (dryRun) return foresee(op, stock, label ?? null);
+      const databaseId = databaseIdFor(op, stock);
+      if (output !== undefined) {
+        const read = <Result>(task: () => Promise<Result>) => readLive(op, alone, task);
+        return await backupToFolder(op, stock, { path: output, label: label ?? null, databaseId, dryRun }, read);
+      }
+      if (dryRun) return foresee(op, stock, label ?? null, databaseId);
       const report = reporter(op);
-      const outcome = await readLive(op, alone, () => take(op, stock, label ?? null));
+      const outcome = await readLive(op, alone, () => take(op, label ?? null, databaseId));
       op.warn(...outcome.warnings);
       for (const action of backupActions(op.places, outcome, "manual")) report(action);
       return op.report("done");
@@ -64,10 +75,10 @@ function requireLabel({ places: { stem } }: Operation, label: string): void {
   });
 }
 
-function foresee(op: Operation, stock: Stock, label: string | null): ChangeReport {
+function foresee(op: Operation, stock: Stock, label: string | null, databaseId: string): ChangeReport {
   const { places } = op;
   const version = stock.database.self?.stamp?.appVersion ?? null;
-  const { file } = nameFor(places, readIndex(places).index, { databaseId: databaseIdFor(op, stock), version, label });
+  const { file } = nameFor(places, readIndex(places).index, { databaseId, version, label });
   return op.report("would-do", [
     { action: "back-up", reason: "manual", version, file: join(places.backups, file), certain: false },
   ]);
@@ -76,9 +87,8 @@ function foresee(op: Operation, stock: Stock, label: string | null): ChangeRepor
 /** How often a backup of another process may come in between. */
 const ATTEMPTS = 5;
 
-async function take(op: Operation, stock: Stock, label: string | null): Promise<BackupOutcome> {
+async function take(op: Operation, label: string | null, databaseId: string): Promise<BackupOutcome> {
   const { settings } = op;
-  const databaseId = databaseIdFor(op, stock);
   const places = withOwnTemporaries(op.places);
   try {
     for (let attempt = 1; ; attempt++) {

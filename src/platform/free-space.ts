@@ -7,8 +7,13 @@ const { statSync, statfsSync } = fs;
 /** What a copy needs beside itself: its journal, the index, the checksum. */
 export const COPY_MARGIN: number = 1 << 20;
 
-/** @throws DISK_FULL before anything is written, rather than half-way */
-export function requireSpace(folder: string, bytes: number): void {
+const ELSEWHERE = "or set db-backup-dir to a folder on another one, then start again.";
+
+/**
+ * @param elsewhere how the hint goes on after "Free some space on that disk, "
+ * @throws DISK_FULL before anything is written, rather than half-way
+ */
+export function requireSpace(folder: string, bytes: number, elsewhere: string = ELSEWHERE): void {
   const { bavail, bsize } = statfsSync(folder);
   const free = bavail * bsize;
   const needed = bytes + COPY_MARGIN;
@@ -16,7 +21,7 @@ export function requireSpace(folder: string, bytes: number): void {
   throw new HoldfastError({
     code: "DISK_FULL",
     message: `${folder} has ${mebibytes(free)} MiB free, and a copy of the database needs ${mebibytes(needed)} MiB.`,
-    hint: "Free some space on that disk, or set db-backup-dir to a folder on another one, then start again.",
+    hint: `Free some space on that disk, ${elsewhere}`,
     details: { folder, free, needed },
   });
 }

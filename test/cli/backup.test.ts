@@ -1,8 +1,10 @@
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import type { ChangeReport, ListReport } from "../../src/index.ts";
 import { query } from "../fixtures/workspace.ts";
-import { CommandLine } from "./command-line.ts";
+import { CommandLine, outcomeOf } from "./command-line.ts";
 
 async function backedUp(): Promise<CommandLine> {
   const app = new CommandLine('db-app-version = "1.0.0"');
@@ -46,5 +48,40 @@ describe("holdfast backup", () => {
     const { exitStatus, stderr } = await app.run(["backup", "--label", "two\nlines"]);
     expect(exitStatus).toBe(3);
     expect(stderr).toMatch(/^Error: The label .*\nTry: .*--label/);
+  });
+});
+
+describe("holdfast backup --output", () => {
+  test("writes a folder that restore brings back", async () => {
+    const app = new CommandLine('db-app-version = "1.0.0"', 'db-extra = ["media"]');
+    mkdirSync(join(app.folder, "media"));
+    app.write("media/notes.txt", "as it was");
+    await app.run(["boot"]);
+    const { exitStatus, stdout, stderr } = await app.run(["backup", "--output", "out"]);
+    expect([exitStatus, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(/wrote {2}out\/library\.sqlite .*\n +a verified copy of the database\n/);
+    expect(stdout).toMatch(/wrote {2}out\/extra\/media .*\n +1 file of media\n/);
+    expect((await app.run(["backup", "--output", "out"])).exitStatus).toBe(14);
+    expect((await app.run(["verify", "out"])).exitStatus).toBe(0);
+    app.write("media/notes.txt", "scribbled over");
+    expect((await app.run(["restore", "out", "--yes"])).exitStatus).toBe(0);
+    expect(readFileSync(join(app.folder, "media/notes.txt"), "utf8")).toBe("as it was\n");
+    expect((await app.json("boot")).outcome).toBe("opened");
+  });
+
+  test("leaves nothing behind after Ctrl-C", async () => {
+    const app = await backedUp();
+    query(app.path, (db) => db.exec("CREATE TABLE scan (bytes BLOB); INSERT INTO scan VALUES (zeroblob(150000000))"));
+    const before = app.everything();
+    const underWay = () => readdirSync(app.folder).filter((name) => name.startsWith(".out-backup-"));
+    const started = app.start(["backup", "--output", "out", "--json"]);
+    const outcome = outcomeOf(started);
+    while (underWay().length === 0) await pause(5);
+    started.kill("SIGINT");
+    const { exitStatus, stdout } = await outcome;
+    expect(exitStatus).toBe(130);
+    expect(JSON.parse(stdout)).toMatchObject({ outcome: "refused", error: { code: "ABORTED" } });
+    expect(underWay()).toEqual([]);
+    expect(app.everything()).toEqual(before);
   });
 });

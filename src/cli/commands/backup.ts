@@ -9,10 +9,19 @@ export const backup: Command<ChangeReport> = {
   example: 'backup --label "before the import"',
   options: [
     ["--label <text>", "a name to restore it by: retention never removes it (default: none, the version's backup)"],
+    [
+      "--output <folder>",
+      "write a folder of its own instead: database, db-extra, manifest.json (default: db-backup-dir)",
+    ],
     ["--dry-run", "say what would be done, and do nothing (default: off)"],
   ],
   refused: "refused",
-  run: (settings, options, { flags: { label, dryRun } }) =>
-    backUp(settings, { ...options, ...(typeof label === "string" ? { label } : {}), dryRun: dryRun === true }),
+  run: (settings, options, { flags: { label, output, dryRun } }) =>
+    backUp(settings, {
+      ...options,
+      ...(typeof label === "string" ? { label } : {}),
+      ...(typeof output === "string" ? { output } : {}),
+      dryRun: dryRun === true,
+    }),
   render: renderBackup,
 };
