@@ -14,7 +14,7 @@ import type { surveyBackups } from "./backups/survey.ts";
 import type { BackupOrder, takeBackup } from "./backups/take.ts";
 import type { tellUpkeep, UpkeepOrder } from "./backups/upkeep.ts";
 import type { VerifyOrder, verifyForRestore } from "./backups/verify.ts";
-import type { OutputOrder, writeOutput } from "./backups/write-output.ts";
+import type { CopyOutOrder, copyOut, FillOrder, fillOutput } from "./backups/write-output.ts";
 import type { PartOrder, Tools } from "./database/check.ts";
 import type { ExamineOrder, examine } from "./database/examine.ts";
 import type { Inspection } from "./database/integrity.ts";
@@ -49,7 +49,8 @@ export interface Jobs {
   behind: Job<BehindOrder, typeof workBehind>;
   "keep-index": Job<UpkeepOrder & { dryRun: boolean }, typeof tellUpkeep>;
   "find-files": Job<{ folder: string }, typeof findFiles>;
-  "write-output": Job<OutputOrder, typeof writeOutput>;
+  "copy-out": Job<CopyOutOrder, typeof copyOut>;
+  "fill-output": Job<FillOrder, typeof fillOutput>;
   "prove-bytes": Job<ProveBytesOrder, typeof proveBytes>;
   "check-files": Job<CheckFilesOrder, typeof checkFiles>;
   "count-rows": Job<CountOrder, typeof countAllRows>;
@@ -88,8 +89,10 @@ const jobs: Handlers<Jobs> = {
     (await import("./backups/behind.ts")).workBehind(tools, order, onProgress),
   "keep-index": async (tools, order) => (await import("./backups/upkeep.ts")).tellUpkeep(tools, order),
   "find-files": async (_, order) => (await import("./backups/extra-files.ts")).findFiles(order),
-  "write-output": async (tools, order, onProgress) =>
-    (await import("./backups/write-output.ts")).writeOutput(tools, order, onProgress),
+  "copy-out": async (tools, order, onProgress) =>
+    (await import("./backups/write-output.ts")).copyOut(tools, order, onProgress),
+  "fill-output": async (_, order, onProgress) =>
+    (await import("./backups/write-output.ts")).fillOutput(order, onProgress),
   "prove-bytes": async (_, order) => (await import("./backups/prove-bytes.ts")).proveBytes(order),
   "check-files": async (_, order, onProgress) =>
     (await import("./backups/check-files.ts")).checkFiles(order, onProgress),

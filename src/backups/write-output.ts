@@ -1,78 +1,73 @@
 /**
- * The content of a folder that `holdfast backup --output` writes, in the child process: a described copy of the database, the
- * files that belong to it, and the manifest last. The folder gets its name when all of it is there.
+ * The content of a folder that `holdfast backup --output` writes, in the child process: a described copy of the database, then
+ * the files that belong to it, and the manifest last. The folder gets its name when all of it is there.
  */
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Tools } from "../database/check.ts";
-import { toHoldfastError } from "../errors.ts";
-import { temporaryIn } from "../places.ts";
+import { named } from "../errors.ts";
 import { createPrivateFolder, syncFolder, writeAtomically } from "../platform/atomic-file.ts";
 import { fs } from "../platform/builtins.ts";
 import type { Progress } from "../platform/child.ts";
-import { type CopyOrder, copyContent, describeCopy } from "./described-copy.ts";
+import { type CopyOrder, copyContent, type DescribedCopy, describeCopy } from "./described-copy.ts";
 import { copyFile, type LeftOut } from "./extra-files.ts";
 import { MANIFEST, type Manifest, type ManifestFile, textOfManifest } from "./manifest.ts";
 
 const { lstatSync } = fs;
 
-export interface OutputOrder extends CopyOrder {
-  /** Where all of it goes; it is there, and empty. */
-  readonly folder: string;
-  /** The copy's place among the backups. */
+export interface CopyOutOrder extends CopyOrder {
+  /** What the copy becomes. */
+  readonly to: string;
+  /** Its place among the backups. */
   readonly sequence: number;
-  readonly extra: Manifest["extra"];
-  /** What is copied, in the manifest's order: from which path to which one in the folder. */
-  readonly files: readonly { readonly from: string; readonly path: string; readonly size: number }[];
-  readonly tool: string;
 }
 
-export interface Output {
+/** @param onProgress in pages, then, with names, in tables that are checked */
+export async function copyOut(
+  tools: Tools,
+  order: CopyOutOrder,
+  onProgress: (progress: Progress) => void,
+): Promise<DescribedCopy & { readonly size: number }> {
+  const copy = await copyContent(tools, order, order.to, onProgress);
+  const described = await describeCopy(tools, order, copy, order.sequence, onProgress);
+  return { ...described, size: lstatSync(order.to).size };
+}
+
+export interface FillOrder {
+  /** Where the database is already. */
+  readonly folder: string;
   readonly manifest: Manifest;
+  /** What is copied, and joins the manifest: from which path to which one in the folder. */
+  readonly files: readonly { readonly from: string; readonly path: string; readonly size: number }[];
+  /** A free name in the folder. */
+  readonly temporary: string;
+}
+
+export interface Filled {
   readonly leftOut: readonly LeftOut[];
   /** Files that went on changing while they were copied. */
   readonly changed: readonly string[];
-  readonly warnings: readonly string[];
 }
 
-/** @param onProgress in pages of the database, then, with `what`, in bytes of the other files */
-export async function writeOutput(
-  tools: Tools,
-  order: OutputOrder,
+/** @param onProgress in bytes */
+export function fillOutput(
+  { folder, manifest, files, temporary }: FillOrder,
   onProgress: (progress: Progress) => void,
-): Promise<Output> {
-  const { places, folder, extra, tool } = order;
-  const database = basename(places.database);
-  try {
-    const copy = await copyContent(tools, order, join(folder, database), onProgress);
-    const { row, sha256, warnings } = await describeCopy(tools, order, copy, order.sequence);
-    for (const { path } of extra) createPrivateFolder(join(folder, path));
-    const { files, leftOut, changed } = copyFiles(order, onProgress);
-    const manifest: Manifest = {
-      format: 1,
-      tool,
-      createdAt: row.createdAt,
-      appVersion: row.version,
-      databaseId: row.databaseId,
-      layout: row.layout,
-      label: row.label,
-      database,
-      extra,
-      files: [{ path: database, size: lstatSync(copy.path).size, sha256 }, ...files],
-    };
-    for (const path of new Set(files.flatMap((file) => foldersOf(file.path)))) {
-      syncFolder(join(folder, path));
-    }
-    writeAtomically(join(folder, MANIFEST), textOfManifest(manifest), temporaryIn(folder, places, "index"));
-    return { manifest, leftOut, changed, warnings };
-  } catch (error) {
-    throw toHoldfastError(error, `writing ${folder}`) ?? error;
-  }
+): Filled {
+  return named(`writing ${folder}`, () => {
+    for (const { path } of manifest.extra) createPrivateFolder(join(folder, path));
+    const { copied, leftOut, changed } = copyFiles(folder, files, onProgress);
+    for (const path of new Set(copied.flatMap((file) => foldersOf(file.path)))) syncFolder(join(folder, path));
+    const text = textOfManifest({ ...manifest, files: [...manifest.files, ...copied] });
+    writeAtomically(join(folder, MANIFEST), text, temporary);
+    return { leftOut, changed };
+  });
 }
 
 function copyFiles(
-  { folder, files }: OutputOrder,
+  folder: string,
+  files: FillOrder["files"],
   onProgress: (progress: Progress) => void,
-): { files: ManifestFile[]; leftOut: LeftOut[]; changed: string[] } {
+): { copied: ManifestFile[]; leftOut: LeftOut[]; changed: string[] } {
   const copied: ManifestFile[] = [];
   const leftOut: LeftOut[] = [];
   const changed: string[] = [];
@@ -88,7 +83,7 @@ function copyFiles(
     done += size;
     onProgress({ done, total, what: path });
   }
-  return { files: copied, leftOut, changed };
+  return { copied, leftOut, changed };
 }
 
 /** `a` and `a/b` for `a/b/c`. */

@@ -5,11 +5,12 @@
 import { basename, dirname, join, resolve } from "node:path";
 import type { LeftOut } from "../backups/extra-files.ts";
 import { isPlainName } from "../backups/index-file.ts";
-import { MANIFEST } from "../backups/manifest.ts";
+import { MANIFEST, type Manifest } from "../backups/manifest.ts";
 import { nextSequence, sizeOfDatabase } from "../backups/take.ts";
-import type { OutputOrder } from "../backups/write-output.ts";
+import type { CopyOutOrder, Filled, FillOrder } from "../backups/write-output.ts";
 import { HoldfastError, named } from "../errors.ts";
 import { ownVersion } from "../own-version.ts";
+import { temporaryIn } from "../places.ts";
 import { createPrivateFolder, syncFolder } from "../platform/atomic-file.ts";
 import { fs, randomHex } from "../platform/builtins.ts";
 import { requireSpace } from "../platform/free-space.ts";
@@ -19,6 +20,8 @@ import { retryBusy } from "../platform/retry-busy.ts";
 import type { ActionReport } from "../report.ts";
 import { whyExtraUnfit } from "../settings.ts";
 import { reporter, runJob, stopIfAborted } from "../toolbox.ts";
+import type { Jobs } from "../worker.ts";
+import { tellCopy } from "./copy-progress.ts";
 import type { ChangeReport, Operation } from "./operation.ts";
 import { exists } from "./refusals.ts";
 import type { Stock } from "./take-stock.ts";
@@ -46,30 +49,17 @@ export async function backupToFolder(
   if (dryRun) return op.report("would-do", plan);
   const report = reporter(op);
   const temporary = join(dirname(folder), `.${basename(folder)}-backup-${randomHex(6)}.tmp`);
-  const order: OutputOrder = {
-    places: op.places,
-    databaseId,
-    reason: "manual",
-    label,
-    now: op.now().toISOString(),
-    exclusive: false,
-    patience: op.settings.lockTimeout,
-    folder: temporary,
-    sequence: nextSequence(stock.own),
-    extra: extras.map(({ name, to }) => ({ name, path: to })),
-    files: extras.flatMap(({ from, to, files }) =>
-      files.map(({ path, size }) => ({ from: join(from, path), path: `${to}/${path}`, size })),
-    ),
-    tool: `holdfast ${ownVersion() ?? ""}`.trimEnd(),
-  };
   try {
     named(`making the folder ${temporary}`, () => {
-      const bytes = order.files.reduce((sum, file) => sum + file.size, sizeOfDatabase(op.places.database));
+      const sizes = extras.flatMap(({ files }) => files.map(({ size }) => size));
+      const bytes = sizes.reduce((sum, size) => sum + size, sizeOfDatabase(op.places.database));
       requireSpace(dirname(folder), bytes, "or name a folder on another one with --output.");
       createPrivateFolder(temporary);
     });
-    const output = await read(() => write(op, order));
-    op.warn(...output.warnings, ...warningsOf(output.leftOut), ...changing(output.changed));
+    const copy = await read(() => copyDatabase(op, stock, { label, databaseId }, temporary));
+    op.warn(...copy.warnings);
+    const { leftOut, changed } = await fill(op, temporary, copy, extras);
+    op.warn(...warningsOf(leftOut), ...changed.map(changing));
     stopIfAborted(op.signal);
     if (lstatSync(folder, { throwIfNoEntry: false })) throw exists(folder);
     named(`writing ${folder}`, () => {
@@ -84,6 +74,57 @@ export async function backupToFolder(
   }
   for (const each of plan) report(each);
   return op.report("done");
+}
+
+type Copy = Jobs["copy-out"]["result"];
+
+async function copyDatabase(
+  op: Operation,
+  stock: Stock,
+  { label, databaseId }: Pick<OutputRequest, "label" | "databaseId">,
+  folder: string,
+): Promise<Copy> {
+  const { places, settings } = op;
+  const order: CopyOutOrder = {
+    places,
+    databaseId,
+    reason: "manual",
+    label,
+    now: op.now().toISOString(),
+    exclusive: false,
+    patience: settings.lockTimeout,
+    to: join(folder, basename(places.database)),
+    sequence: nextSequence(stock.own),
+  };
+  return await runJob(op, "copy-out", order, (progress) => tellCopy(op, progress));
+}
+
+async function fill(
+  op: Operation,
+  folder: string,
+  { row, size, sha256 }: Copy,
+  extras: readonly Extra[],
+): Promise<Filled> {
+  const database = basename(op.places.database);
+  const manifest: Manifest = {
+    format: 1,
+    tool: `holdfast ${ownVersion() ?? ""}`.trimEnd(),
+    createdAt: row.createdAt,
+    appVersion: row.version,
+    databaseId: row.databaseId,
+    layout: row.layout,
+    label: row.label,
+    database,
+    extra: extras.map(({ name, to }) => ({ name, path: to })),
+    files: [{ path: database, size, sha256 }],
+  };
+  const files = extras.flatMap(({ from, to, files }) =>
+    files.map(({ path, size }) => ({ from: join(from, path), path: `${to}/${path}`, size })),
+  );
+  const order: FillOrder = { folder, manifest, files, temporary: temporaryIn(folder, op.places, "index") };
+  return await runJob(op, "fill-output", order, ({ done, total, what }) =>
+    op.onEvent({ kind: "copy", message: `copying ${what}`, done, total, unit: "bytes" }),
+  );
 }
 
 function requireFree(op: Operation, folder: string): void {
@@ -167,17 +208,6 @@ function planOf(op: Operation, { database }: Stock, folder: string, extras: read
   ];
 }
 
-async function write(op: Operation, order: OutputOrder) {
-  const { database } = op.places;
-  return await runJob(op, "write-output", order, ({ done, total, what }) =>
-    op.onEvent(
-      what === undefined
-        ? { kind: "back-up", message: `backing up ${database}`, done, total, unit: "pages" }
-        : { kind: "copy", message: `copying ${what}`, done, total, unit: "bytes" },
-    ),
-  );
-}
-
 /** As many names as a warning has room for. */
 const NAMED = 3;
 
@@ -190,6 +220,6 @@ function warningsOf(leftOut: readonly LeftOut[]): string[] {
   });
 }
 
-function changing(files: readonly string[]): string[] {
-  return files.map((file) => `${file} went on changing while it was copied: the copy may hold parts of both states.`);
+function changing(file: string): string {
+  return `${file} went on changing while it was copied: the copy may hold parts of both states.`;
 }

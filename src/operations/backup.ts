@@ -10,6 +10,7 @@ import { readName, withOwnTemporaries } from "../places.ts";
 import type { SettingsInput } from "../settings-glance.ts";
 import { reporter, runJob } from "../toolbox.ts";
 import { backupToFolder } from "./backup-output.ts";
+import { tellCopy } from "./copy-progress.ts";
 import { whileOpen, withDatabaseHeld } from "./hold.ts";
 import { type ChangeReport, type Operation, type OperationOptions, operate } from "./operation.ts";
 import { requireReadableDatabase } from "./refusals.ts";
@@ -105,9 +106,7 @@ async function take(op: Operation, label: string | null, databaseId: string): Pr
         patience: settings.lockTimeout,
       };
       try {
-        return await runJob(op, "backup", order, ({ done, total }) =>
-          op.onEvent({ kind: "back-up", message: `backing up ${places.database}`, done, total, unit: "pages" }),
-        );
+        return await runJob(op, "backup", order, (progress) => tellCopy(op, progress));
       } catch (error) {
         if (!wasOvertaken(error) || attempt === ATTEMPTS) throw error;
       }
