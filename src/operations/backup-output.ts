@@ -12,7 +12,7 @@ import { HoldfastError, named } from "../errors.ts";
 import { ownVersion } from "../own-version.ts";
 import { temporaryIn } from "../places.ts";
 import { createPrivateFolder, syncFolder } from "../platform/atomic-file.ts";
-import { fs, randomHex } from "../platform/builtins.ts";
+import { fs } from "../platform/builtins.ts";
 import { requireSpace } from "../platform/free-space.ts";
 import { isWithin } from "../platform/is-within.ts";
 import { realPath } from "../platform/real-path.ts";
@@ -48,7 +48,7 @@ export async function backupToFolder(
   const plan = planOf(op, stock, folder, extras);
   if (dryRun) return op.report("would-do", plan);
   const report = reporter(op);
-  const temporary = join(dirname(folder), `.${basename(folder)}-backup-${randomHex(6)}.tmp`);
+  const temporary = temporaryIn(dirname(folder), op.places, "backup");
   try {
     named(`making the folder ${temporary}`, () => {
       const sizes = extras.flatMap(({ files }) => files.map(({ size }) => size));

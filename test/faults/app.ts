@@ -21,7 +21,7 @@ export interface AppOrder {
 }
 
 export interface Operation {
-  readonly name: "restore" | "move";
+  readonly name: "restore" | "move" | "backup";
   readonly argument: string;
 }
 
@@ -51,7 +51,9 @@ try {
 }
 
 async function operate({ name, argument }: Operation): Promise<void> {
-  await holdfast[name](order.settings, argument, { appVersion: order.version });
+  const options = { appVersion: order.version };
+  if (name === "backup") await holdfast.backup(order.settings, { ...options, output: argument });
+  else await holdfast[name](order.settings, argument, options);
   say({ done: name });
 }
 

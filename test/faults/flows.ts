@@ -1,5 +1,6 @@
 /** The flows: what each begins with, what the application does in it, and what must come of it. */
-import { rmSync, truncateSync } from "node:fs";
+import { mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Operation } from "./app.ts";
 import { bringForeignLog, leaveHotJournal, makeForeign, overwrite, smashTable } from "./damage.ts";
 import type { Template } from "./template.ts";
@@ -13,6 +14,8 @@ export interface Flow {
   readonly operation?: Operation;
   /** Where the database may stand afterwards, beside its own place. */
   readonly movesTo?: string;
+  /** Where there may be a folder that `backup --output` wrote: whole, or not at all. */
+  readonly output?: string;
   /** What the application writes in this run. */
   readonly rows: readonly string[];
   /** What it wrote before, and must be in the database or in a file that is named. */
@@ -217,6 +220,20 @@ export const FLOWS: readonly Flow[] = [
     before: [...OLD, "Cranford"],
     refusal: "NOT_FOUND",
     retires: ["library-v1.0.0.sqlite"],
+  },
+  {
+    name: "backup-to-a-folder",
+    prepare: async (t) => {
+      // The folder under way that a kill leaves is no temporary of the application's folders.
+      for (const name of ["media", "elsewhere"]) mkdirSync(join(t.folder, name));
+      for (const name of ["emma.jpg", "shirley.jpg"]) writeFileSync(join(t.folder, "media", name), name.repeat(1000));
+      return await written(t.settle({ "db-extra": ["media"] }));
+    },
+    version: VERSION,
+    operation: { name: "backup", argument: "{data}/elsewhere/out" },
+    output: "elsewhere/out",
+    rows: NEW,
+    before: [...OLD, "Cranford"],
   },
 ];
 

@@ -93,6 +93,22 @@ export function setAsideIn(folder: string): readonly string[] {
     : [];
 }
 
+/** A folder that `backup --output` wrote is whole as soon as it has its name: every file as its manifest says, every row. */
+export function judgeOutput(folder: string, rows: readonly string[], scratch: string): readonly string[] {
+  if (!existsSync(folder)) return [];
+  if (!existsSync(join(folder, "manifest.json"))) return [`${folder} has no manifest`];
+  const { database, files } = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8")) as {
+    database: string;
+    files: { path: string; sha256: string }[];
+  };
+  const faults = files
+    .filter(({ path, sha256 }) => !existsSync(join(folder, path)) || hashOf(join(folder, path)) !== sha256)
+    .map(({ path }) => `${path} in ${folder} is not as its manifest says`);
+  const missing = missingTitles(rows, [join(folder, database)], scratch);
+  if (missing.length > 0) faults.push(`${folder} has no ${missing.join(", ")}`);
+  return files.length < 3 ? [...faults, `${folder} lists ${files.length} files only`] : faults;
+}
+
 /** What must hold after the next launch has ended, whatever its end. */
 export function judgeFiles(folder: string, scratch: string): readonly string[] {
   const backups = join(folder, "backups");

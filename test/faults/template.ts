@@ -42,7 +42,7 @@ export class Template {
   }
 
   /** The settings: the path and a short patience, and what is said besides. */
-  settle(more: Record<string, string | number>): this {
+  settle(more: Record<string, string | number | readonly string[]>): this {
     const all = { "db-path": "library.sqlite", "db-lock-timeout": "5s", ...more };
     const lines = Object.entries(all).map(([key, value]) => `${key} = ${JSON.stringify(value)}\n`);
     writeFileSync(join(this.folder, "settings.toml"), lines.join(""));

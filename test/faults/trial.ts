@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { findUndurable } from "./durability.ts";
 import type { Flow } from "./flows.ts";
 import { nextLaunch } from "./next-launch.ts";
-import { goodBackups, hashOf, isKept, judgeAtOnce, judgeFiles, missingTitles } from "./oracle.ts";
+import { goodBackups, hashOf, isKept, judgeAtOnce, judgeFiles, judgeOutput, missingTitles } from "./oracle.ts";
 import { type Point, pointsIn, type Role, readCalls } from "./points.ts";
 import type { AppRun } from "./run-app.ts";
 import { committedIn, runApp } from "./run-app.ts";
@@ -79,6 +79,7 @@ export async function attempt(stage: Stage, points: readonly Point[]): Promise<V
     for (const word of run.words)
       if ("failed" in word && !isOfApplication(word.failed)) faults.push(`no named error: ${word.failed}`);
     faults.push(...judgeAtOnce(data, before.good, scratch));
+    if (flow.output !== undefined) faults.push(...judgeOutput(join(data, flow.output), flow.before, scratch));
   }
   const after = await judgeRecovery(flow, place, { ...before, rows: [...before.rows, ...rows] });
   story.push(after.told);
