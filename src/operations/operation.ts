@@ -45,7 +45,7 @@ export interface ChangeReport {
   readonly outcome: "done" | "would-do";
   /** As on the command line: `restore`, `move` … */
   readonly operation: string;
-  /** The database's path, links resolved. */
+  /** The path of what is changed, links resolved: the database, or with `target` the file that a restore makes. */
   readonly database: string;
   /** In their order; each says what is done, to which file, and why. */
   readonly actions: readonly ActionReport[];

@@ -190,7 +190,8 @@ async function restoreElsewhere(
     if (lstatSync(each, { throwIfNoEntry: false })) throw exists(each);
   }
   const plan = planOf(op, source, verified, path, extras);
-  const done = await op.ask(options, plan);
+  const written = { database: path };
+  const done = await op.ask(options, plan, written);
   if (done) return done;
   const report = reporter(op);
   named(`making the folder ${target}`, () => createPrivateFolder(target));
@@ -208,7 +209,7 @@ async function restoreElsewhere(
     dropExtras(extras);
   }
   for (const each of plan) report(each);
-  return op.report("done");
+  return { ...op.report("done"), ...written };
 }
 
 function planOf(

@@ -94,7 +94,8 @@ describe("restore", () => {
     const app = await twoStates();
     const before = app.snapshot();
     const target = join(app.folder, "elsewhere");
-    await restore(app.settings(), "latest", { ...options, target });
+    const report = await restore(app.settings(), "latest", { ...options, target });
+    expect(report.database).toBe(join(target, "library.sqlite"));
     expect(app.titles(join(target, "library.sqlite"))).toEqual(["first"]);
     expect(app.snapshot()).toEqual(before);
     expect((await refused(restore(app.settings(), "latest", { ...options, target }))).message).toContain(
