@@ -23,7 +23,9 @@ export async function prune(settings: string | SettingsInput, options: ChangeOpt
     const stock = await takeStock(op);
     if (options.dryRun || options.confirm) {
       const planned = await tendIndex(op, stock, { anew: false, dryRun: true });
-      const asked = await op.ask(options, actionsOf(op, planned));
+      const plan = actionsOf(op, planned);
+      // Where nothing goes, there is nothing to ask.
+      const asked = plan.length > 0 || options.dryRun ? await op.ask(options, plan) : null;
       if (asked) return { ...asked, kept: keptOf(op, planned) };
     }
     const report = reporter(op);

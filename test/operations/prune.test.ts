@@ -79,6 +79,16 @@ describe("prune", () => {
     expect(app.snapshot()).toEqual(before);
   });
 
+  test("asks nothing where nothing goes", async () => {
+    const app = await three();
+    const confirm = () => {
+      throw new Error("it asked");
+    };
+    const report = await prune(app.settings({ backupRetention: 3 }), { ...options, confirm });
+    expect(report).toMatchObject({ outcome: "done", actions: [] });
+    expect(report.kept).toHaveLength(4);
+  });
+
   test("removes no backup where backups are turned off", async () => {
     const app = await three();
     const report = await prune(app.settings({ backupRetention: 0 }), options);
