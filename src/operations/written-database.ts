@@ -24,16 +24,29 @@ export function requireClosed({ name, places: { database } }: Operation): void {
   });
 }
 
-/** Runs `task` with a connection to a database that is left as it was found: what is written is rolled back. */
+/**
+ * Runs `task` with a connection to a database that is left as it was found: what is written is rolled back. Outside of WAL
+ * mode that is in the file meanwhile, and in its journal, which no seal may say nothing of.
+ */
 export async function withDatabaseTried<Result>(
   op: Operation,
   task: (db: Connection) => Promise<Result>,
 ): Promise<Result> {
+  const { places } = op;
+  const trust = trustOf(places);
+  const sealed = trust.kind === "sealed" ? readSeal(places) : null;
+  const before = identify(places.database);
   const db = open(op);
+  let broken: Seal | null = null;
   try {
+    if (sealed && named(`reading ${places.database}`, () => db.pragma("journal_mode", { simple: true })) !== "wal") {
+      broken = sealed;
+      noteOpen(op, sealed.databaseId, trust);
+    }
     return await task(db);
   } finally {
     db.close();
+    if (broken) await sealAgain(op, broken, before);
   }
 }
 
@@ -60,7 +73,7 @@ export async function writeDatabase<Result>(op: Operation, writing: Writing<Resu
     named(`reading ${places.database}`, () => db.prepare("SELECT count(*) FROM sqlite_schema").get());
     await writing.prepare();
     noted = true;
-    named(`noting in ${places.backups} that the database is open`, () => note(op, writing.databaseId, trust));
+    noteOpen(op, writing.databaseId, trust);
     return await writing.write(db);
   } finally {
     db.close();
@@ -73,12 +86,14 @@ function open({ engine, places: { database } }: Operation): Connection {
 }
 
 /** What had to be checked by the next launch has to be still: the record of an earlier time stays as it is. */
-function note({ places }: Operation, databaseId: string, trust: Trust): void {
-  const file = proofOf(places.database);
-  if ("checkedAt" in trust && file) {
-    createPrivateFolder(places.backups);
-    recordOpened(places, { databaseId, file, checkedAt: trust.checkedAt, suspect: null });
-  } else removeSeal(places);
+function noteOpen({ places }: Operation, databaseId: string, trust: Trust): void {
+  named(`noting in ${places.backups} that the database is open`, () => {
+    const file = proofOf(places.database);
+    if ("checkedAt" in trust && file) {
+      createPrivateFolder(places.backups);
+      recordOpened(places, { databaseId, file, checkedAt: trust.checkedAt, suspect: null });
+    } else removeSeal(places);
+  });
 }
 
 async function sealAgain({ places }: Operation, seal: Seal, before: FileIdentity | null): Promise<void> {
