@@ -21,7 +21,7 @@ export interface AppOrder {
 }
 
 export interface Operation {
-  readonly name: "restore" | "move" | "backup";
+  readonly name: "restore" | "move" | "merge" | "backup";
   readonly argument: string;
 }
 

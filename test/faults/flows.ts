@@ -16,6 +16,8 @@ export interface Flow {
   readonly movesTo?: string;
   /** Where there may be a folder that `backup --output` wrote: whole, or not at all. */
   readonly output?: string;
+  /** Titles that the operation brings: all of them at once, or none. */
+  readonly brings?: readonly string[];
   /** What the application writes in this run. */
   readonly rows: readonly string[];
   /** What it wrote before, and must be in the database or in a file that is named. */
@@ -32,6 +34,7 @@ export interface Flow {
 
 const OLD = ["Middlemarch", "Emma"];
 const NEW = ["Persuasion", "Villette"];
+const BROUGHT = ["Shirley", "Romola"];
 const VERSION = "1.0.0";
 const AUTHORS = { "0001_authors.sql": "CREATE TABLE author (name TEXT)" };
 
@@ -209,6 +212,31 @@ export const FLOWS: readonly Flow[] = [
     rows: NEW,
     before: OLD,
     keeps: ["library.sqlite", "library.sqlite-wal"],
+  },
+  {
+    name: "merge",
+    prepare: async (t) =>
+      makeForeign(join((await written(t)).folder, "other.sqlite"), [...OLD, "Cranford", ...BROUGHT]),
+    version: VERSION,
+    operation: { name: "merge", argument: "{data}/other.sqlite" },
+    brings: BROUGHT,
+    rows: NEW,
+    before: [...OLD, "Cranford"],
+    keeps: ["other.sqlite"],
+  },
+  {
+    name: "merge-in-a-journal-mode",
+    prepare: async (t) => {
+      makeForeign(t.release(AUTHORS).places.database, OLD);
+      await (await t.launch(VERSION)).launch(VERSION);
+      makeForeign(join(t.folder, "other.sqlite"), [...OLD, ...BROUGHT]);
+    },
+    version: VERSION,
+    operation: { name: "merge", argument: "{data}/other.sqlite" },
+    brings: BROUGHT,
+    rows: NEW,
+    before: OLD,
+    keeps: ["other.sqlite"],
   },
   {
     name: "move",

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { findUndurable } from "./durability.ts";
 import type { Flow } from "./flows.ts";
 import { nextLaunch } from "./next-launch.ts";
-import { goodBackups, hashOf, isKept, judgeAtOnce, judgeFiles, judgeOutput, missingTitles } from "./oracle.ts";
+import { goodBackups, hashOf, isKept, judgeAtOnce, judgeFiles, judgeOutput, missingTitles, read } from "./oracle.ts";
 import { type Point, pointsIn, type Role, readCalls } from "./points.ts";
 import type { AppRun } from "./run-app.ts";
 import { committedIn, runApp } from "./run-app.ts";
@@ -75,6 +75,7 @@ export async function attempt(stage: Stage, points: readonly Point[]): Promise<V
     reached &&= isReached(callsOf(tracing, data), point);
     story.push(...run.words.map((word) => JSON.stringify(word)), ...(run.errors ? [run.errors.slice(0, 2000)] : []));
     rows.push(...committedIn(run));
+    if (run.words.some((word) => "done" in word)) rows.push(...(flow.brings ?? []));
     if (run.hung) faults.push("the run with the fault hung");
     for (const word of run.words)
       if ("failed" in word && !isOfApplication(word.failed)) faults.push(`no named error: ${word.failed}`);
@@ -119,6 +120,9 @@ export async function judgeRecovery(
   // What a move that was cut off has copied so far goes with the next one to the same place.
   const leftByMove = (fault: string) => flow.movesTo !== undefined && fault.includes(`.${flow.movesTo}-moving.tmp`);
   faults.push(...judgeFiles(home, scratch).filter((fault) => !leftByMove(fault)));
+  const database = read(join(home, "library.sqlite"), scratch).titles;
+  const brought = (flow.brings ?? []).filter((title) => database.includes(title));
+  if (brought.length > 0 && brought.length < (flow.brings ?? []).length) faults.push(`TORN: only ${brought} came`);
   const missing = missingTitles(rows, isMoved ? [join(home, "library.sqlite")] : next.files, scratch);
   if (missing.length > 0) faults.push(`LOST: ${missing.join(", ")}; looked in ${next.files.join(", ")}`);
   for (const { file, hash } of kept) if (!isKept(hash, data)) faults.push(`LOST: the bytes of ${file}`);
