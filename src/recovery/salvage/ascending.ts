@@ -2,7 +2,7 @@
 import type { Rowid } from "./varint.ts";
 
 /**
- * Null where all stand in ascending order; else 1 for each of the longest run that does.
+ * Null where all stand in ascending order; else 1 for each that every longest run has that does.
  *
  * @param ok 1 for each value that counts
  */
@@ -18,23 +18,34 @@ export function ascending(values: readonly Rowid[], ok: Uint8Array, count: numbe
   return inOrder ? null : longestRun(values, ok, count);
 }
 
+/** Where one of several may be the wrong one, none is taken. */
 function longestRun(values: readonly Rowid[], ok: Uint8Array, count: number): Uint8Array {
-  /** The place of the least value that ends a run of each length. */
+  const places = [...Array(count).keys()].filter((n) => ok[n] === 1);
+  const upTo = runLengths(places, (a, b) => (values[a] as Rowid) < (values[b] as Rowid));
+  const from = runLengths(places.toReversed(), (a, b) => (values[a] as Rowid) > (values[b] as Rowid));
+  const longest = Math.max(0, ...upTo.values());
+  const isIn = (n: number) => (upTo.get(n) ?? 0) + (from.get(n) ?? 0) - 1 === longest;
+  const candidates = Map.groupBy(places.filter(isIn), (n) => upTo.get(n));
+  const kept = new Uint8Array(count);
+  for (const [only, another] of candidates.values()) if (only !== undefined && another === undefined) kept[only] = 1;
+  return kept;
+}
+
+/** How long the longest run is that ends at each place. */
+function runLengths(places: readonly number[], precedes: (a: number, b: number) => boolean): Map<number, number> {
+  /** The best place for a run of each length to end at. */
   const ends: number[] = [];
-  const before = new Int32Array(count).fill(-1);
-  for (let n = 0; n < count; n++) {
-    if (ok[n] === 0) continue;
+  const lengths = new Map<number, number>();
+  for (const place of places) {
     let low = 0;
     let high = ends.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((values[ends[middle] as number] as Rowid) < (values[n] as Rowid)) low = middle + 1;
+      if (precedes(ends[middle] as number, place)) low = middle + 1;
       else high = middle;
     }
-    before[n] = low > 0 ? (ends[low - 1] as number) : -1;
-    ends[low] = n;
+    ends[low] = place;
+    lengths.set(place, low + 1);
   }
-  const kept = new Uint8Array(count);
-  for (let n = ends.at(-1) ?? -1; n >= 0; n = before[n] as number) kept[n] = 1;
-  return kept;
+  return lengths;
 }

@@ -3,6 +3,7 @@
  * cells, its free blocks and its fragments together fill its content area to the byte, which SQLite's own integrity
  * check asks for too; of one that is not, each cell is taken for itself.
  */
+import { RecordReader } from "./record.ts";
 import { type Rowid, rowidVarint, smallVarint, varintLength } from "./varint.ts";
 
 export const TABLE_LEAF = 13;
@@ -21,6 +22,10 @@ export function isInterior(type: number): boolean {
 const LEAST_CELL = 4;
 const MOST_FRAGMENTS = 60;
 const HEADER = 100;
+/** Half the least that a disk has, so that each lost one covers two. */
+const SECTOR = 256;
+const LEAST_ZEROS = 64;
+const ZEROS = Buffer.alloc(SECTOR);
 
 export class BTreePage {
   readonly bytes: Buffer;
@@ -40,11 +45,16 @@ export class BTreePage {
   /** How many bytes of the payload stand on this page; the page of the rest follows them. */
   readonly local: Int32Array;
   readonly rowid: Rowid[] = [];
+  /** 1 for each byte of the content area that has its use. */
+  readonly #taken: Uint8Array;
+  /** For their heads only. */
+  readonly #records = new RecordReader("utf8");
 
   constructor(pageSize: number, usable: number) {
     const most = Math.ceil(pageSize / 2);
     this.bytes = Buffer.alloc(pageSize);
     this.usable = usable;
+    this.#taken = new Uint8Array(pageSize);
     this.ok = new Uint8Array(most);
     this.start = new Int32Array(most);
     this.end = new Int32Array(most);
@@ -77,8 +87,28 @@ export class BTreePage {
     // One bit of the number of cells would hide rows, or bring back those that were deleted.
     for (let bit = 1; bit <= 0x4000; bit <<= 1) if (this.#takeCells(head, pointers, count ^ bit)) return true;
     this.#takeCells(head, pointers, Math.min(count, Math.floor((this.usable - pointers) / 2)));
+    this.#dropZeroed(head);
+    this.#dropContradicting();
     this.#dropOverlapping();
     return true;
+  }
+
+  /** A disk loses sectors, not pages: where cells begin among zeros, others that reach there are not what they were. */
+  #dropZeroed(head: number): void {
+    const content = this.bytes.readUInt16BE(head + 5) || 65536;
+    const zeroed: [number, number][] = [];
+    for (let sector = 0; sector < this.usable; sector += SECTOR) {
+      const to = Math.min(sector + SECTOR, this.usable);
+      const from = Math.max(sector, content);
+      const isLost = to - from >= LEAST_ZEROS && this.bytes.subarray(from, to).equals(ZEROS.subarray(0, to - from));
+      if (isLost) zeroed.push([from, to]);
+    }
+    const cells = [...Array(this.count).keys()];
+    const start = (cell: number) => this.start[cell] as number;
+    if (!cells.some((cell) => zeroed.some(([from, to]) => start(cell) >= from && start(cell) < to))) return;
+    for (const cell of cells) {
+      if (zeroed.some(([from, to]) => start(cell) < to && (this.end[cell] as number) > from)) this.ok[cell] = 0;
+    }
   }
 
   /** @returns whether the page is sound with so many cells */
@@ -98,10 +128,25 @@ export class BTreePage {
       if (!ok || at < content) sound = false;
       else filled += Math.max(LEAST_CELL, (this.end[cell] as number) - at);
     }
-    this.sound = sound && filled + this.#freeBlocks(bytes.readUInt16BE(head + 1)) === this.usable - content;
+    if (!sound) return false;
+    this.#taken.fill(0);
+    filled += this.#freeBlocks(bytes.readUInt16BE(head + 1));
+    this.sound = filled === this.usable - content && this.#isApart();
     return this.sound;
   }
 
+  /** Whether no cell lies on another, or on a free block. */
+  #isApart(): boolean {
+    for (let cell = 0; cell < this.count; cell++) {
+      const from = this.start[cell] as number;
+      const to = this.end[cell] as number;
+      if (this.#taken.subarray(from, to).includes(1)) return false;
+      this.#taken.fill(1, from, to);
+    }
+    return true;
+  }
+
+  /** How many bytes they have; none that can be if their list is damaged. */
   #freeBlocks(first: number): number {
     let sum = 0;
     for (let at = first; at !== 0; ) {
@@ -110,6 +155,7 @@ export class BTreePage {
       const size = this.bytes.readUInt16BE(at + 2);
       if (size < 4 || at + size > this.usable || (next !== 0 && next < at + size)) return Number.NaN;
       sum += size;
+      this.#taken.fill(1, at, at + size);
       at = next;
     }
     return sum;
@@ -128,7 +174,8 @@ export class BTreePage {
     if (this.type !== TABLE_INTERIOR) {
       const length = varintLength(bytes, at, usable);
       this.payloadSize[cell] = smallVarint(bytes, at, length);
-      if (length === 0) return false;
+      // No record is empty.
+      if (length === 0 || this.payloadSize[cell] === 0) return false;
       at += length;
     }
     if (this.type === TABLE_LEAF || this.type === TABLE_INTERIOR) {
@@ -144,6 +191,20 @@ export class BTreePage {
     this.local[cell] = local;
     this.end[cell] = at + local + (size > local ? 4 : 0);
     return (this.end[cell] as number) <= usable;
+  }
+
+  /** Cells that are longer or shorter than what they hold. */
+  #dropContradicting(): void {
+    if (this.type === TABLE_INTERIOR) return;
+    for (let cell = 0; cell < this.count; cell++) {
+      const at = this.payloadAt[cell] as number;
+      const end = at + (this.local[cell] as number);
+      const holds =
+        this.ok[cell] === 1 &&
+        (this.#records.parse(this.bytes, at, this.payloadSize[cell] as number, end) ||
+          this.#records.headerExceeds(this.bytes, at, end));
+      if (!holds) this.ok[cell] = 0;
+    }
   }
 
   /** Of cells that lie on one another, only one whose end is where something else begins is believed. */

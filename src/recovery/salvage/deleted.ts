@@ -4,7 +4,6 @@
  */
 import { INDEX_INTERIOR, INDEX_LEAF, TABLE_LEAF } from "./b-tree-page.ts";
 import type { LostAndFound } from "./lost-and-found.ts";
-import { FREE } from "./page-map.ts";
 import type { Pages } from "./pages.ts";
 import { misfitOf } from "./shape.ts";
 import type { Target } from "./target.ts";
@@ -13,7 +12,7 @@ export function salvageFreePages(pages: Pages, targets: readonly Target[], lost:
   const keyed = targets.filter(({ keyGaps }) => keyGaps !== null);
   const withRowids = targets.filter(({ rowidGaps }) => rowidGaps !== null);
   for (let page = 2; page <= pages.source.pages; page++) {
-    const view = pages.map.is(page, FREE) ? pages.view(page, 0) : null;
+    const view = pages.map.isFree(page) && pages.map.isOpen(page) ? pages.view(page, 0) : null;
     if (view?.type === TABLE_LEAF) readFreed(pages, page, withRowids, lost);
     // What an index has lost was in its table too.
     else if (view?.type === INDEX_LEAF || view?.type === INDEX_INTERIOR) readFreed(pages, page, keyed, lost);
@@ -30,6 +29,9 @@ function readFreed(pages: Pages, page: number, targets: readonly Target[], lost:
     if (owners.length === 0 && view.type !== TABLE_LEAF) continue;
     const names = owners.map(({ entry }) => entry.name).join(" or ");
     const rowid = view.type === TABLE_LEAF ? (view.rowid[cell] ?? null) : null;
-    lost.add({ rowid, values: content.values, page, root: page }, `deleted${names && ` from ${names}`}`);
+    lost.add(
+      { rowid, values: content.values, page, root: page, odd: content.odd },
+      `deleted${names && ` from ${names}`}`,
+    );
   }
 }

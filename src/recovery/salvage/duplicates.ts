@@ -37,7 +37,7 @@ export function moveDuplicates(db: Connection, index: Entry, lost: LostAndFound)
     for (const id of rows) {
       const values: Row = read.raw(true).safeIntegers(true).get(id) ?? [];
       lost.add(
-        { rowid: exact(id as bigint) as Rowid, values, page: 0, root: index.root },
+        { rowid: exact(id as bigint) as Rowid, values, page: 0, root: index.root, odd: false },
         `another row of ${table} has its values in the unique index ${index.name}`,
       );
       remove.run(id);

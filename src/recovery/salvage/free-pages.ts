@@ -3,7 +3,7 @@
  * and the pointer maps, https://sqlite.org/fileformat2.html#pointer_map_or_ptrmap_pages.
  */
 import type { HeaderFields } from "./layout.ts";
-import { FREE, MAPS, OTHER, type PageMap } from "./page-map.ts";
+import type { PageMap } from "./page-map.ts";
 import type { PageSource } from "./page-source.ts";
 
 /** What a pointer map says of a free page. */
@@ -14,12 +14,11 @@ const ENTRY = 5;
 export function markFreelist(source: PageSource, map: PageMap, usable: number, first: number): number {
   const bytes = Buffer.alloc(source.pageSize);
   let found = 0;
-  for (let trunk = first; map.isOpen(trunk) && map.is(trunk, OTHER) && trunk > 1; ) {
+  for (let trunk = first; map.isOpen(trunk) && !map.isFree(trunk) && trunk > 1; ) {
     if (!source.read(trunk, bytes)) break;
     const leaves = leavesOf(bytes, usable, source.pages);
     if (!leaves) break;
-    map.set(trunk, FREE);
-    for (const leaf of leaves) map.set(leaf, FREE);
+    for (const page of [trunk, ...leaves]) map.free(page);
     found += 1 + leaves.length;
     trunk = bytes.readUInt32BE(0);
   }
@@ -35,35 +34,50 @@ function leavesOf(bytes: Buffer, usable: number, pages: number): number[] | null
   return valid ? leaves : null;
 }
 
-/** Trunks that nothing leads to any more, since one before them is gone. @returns how many pages were found */
-export function markLostTrunks(source: PageSource, map: PageMap, usable: number): number {
+/**
+ * Trunks that nothing leads to any more, since one before them is gone.
+ *
+ * @returns how many pages were found, and whether they lead to others that are no trunks
+ */
+export function markLostTrunks(source: PageSource, map: PageMap, usable: number): { found: number; broken: boolean } {
   const bytes = Buffer.alloc(source.pageSize);
+  const next = new Set<number>();
+  const trunks = new Set<number>([0]);
   let found = 0;
   for (let page = 2; page <= source.pages; page++) {
-    if (map.claimed(page) || !map.is(page, OTHER) || !source.read(page, bytes)) continue;
+    if (map.claimed(page) || map.isFree(page) || !map.isOther(page) || !source.read(page, bytes)) continue;
     const leaves = leavesOf(bytes, usable, source.pages);
     if (!leaves || leaves.length === 0 || leaves.some((leaf) => map.claimed(leaf))) continue;
-    map.set(page, FREE);
-    for (const leaf of leaves) map.set(leaf, FREE);
+    for (const each of [page, ...leaves]) map.free(each);
     found += 1 + leaves.length;
+    trunks.add(page);
+    next.add(bytes.readUInt32BE(0));
   }
-  return found;
+  return { found, broken: [...next].some((page) => !trunks.has(page)) };
 }
 
-/** Marks the pointer maps, and the pages that they call free: a freelist that is damaged may not name them. */
-export function markPointerMaps(source: PageSource, map: PageMap, usable: number): void {
+/**
+ * Marks the pointer maps, and the pages that they call free: a freelist that is damaged may not name them.
+ *
+ * @returns whether all of them can be read
+ */
+export function markPointerMaps(source: PageSource, map: PageMap, usable: number): boolean {
   const bytes = Buffer.alloc(source.pageSize);
+  let whole = true;
   const covered = Math.floor(usable / ENTRY);
   for (let first = 2; first <= source.pages; first += covered + 1) {
     const page = first === source.lockPage ? first + 1 : first;
-    if (!source.read(page, bytes)) continue;
-    map.set(page, MAPS);
-    if (!isMap(bytes, covered)) continue;
+    map.setMap(page);
+    if (!source.read(page, bytes) || !isMap(bytes, covered)) {
+      whole = false;
+      continue;
+    }
     for (let n = 0; n < covered; n++) {
       const free = bytes[n * ENTRY] === MAPPED_FREE && bytes.readUInt32BE(n * ENTRY + 1) === 0;
-      if (free && page + 1 + n !== source.lockPage) map.set(page + 1 + n, FREE);
+      if (free && page + 1 + n !== source.lockPage) map.free(page + 1 + n);
     }
   }
+  return whole;
 }
 
 function isMap(bytes: Buffer, covered: number): boolean {
@@ -71,20 +85,18 @@ function isMap(bytes: Buffer, covered: number): boolean {
   return bytes[0] !== 0;
 }
 
-/** Whether page 2 maps the pages behind it, where the header that says so is gone. */
-export function looksAutoVacuumed(source: PageSource, usable: number): boolean {
-  const bytes = Buffer.alloc(source.pageSize);
-  if (!source.read(2, bytes)) return false;
-  const covered = Math.min(Math.floor(usable / ENTRY), source.pages - 2);
-  if (covered < 1) return false;
-  for (let n = 0; n < covered; n++) {
-    const type = bytes[n * ENTRY] as number;
-    const parent = bytes.readUInt32BE(n * ENTRY + 1);
-    if (type < 1 || type > 5 || parent > source.pages || type <= 2 !== (parent === 0)) return false;
-  }
-  return true;
-}
-
+/** The header may say it by a single wrong bit, and then pages of rows would be taken for maps. */
 export function vacuumOf(fields: HeaderFields | null, source: PageSource, usable: number): HeaderFields["autoVacuum"] {
-  return fields?.autoVacuum ?? (looksAutoVacuumed(source, usable) ? "full" : "none");
+  if (fields?.autoVacuum === "none") return "none";
+  const bytes = Buffer.alloc(source.pageSize);
+  const covered = Math.floor(usable / ENTRY);
+  let maps = 0;
+  let others = 0;
+  for (let page = 2; page <= source.pages; page += covered + 1) {
+    if (page === source.lockPage || !source.read(page, bytes) || bytes[0] === 0) continue;
+    if (isMap(bytes, Math.min(covered, source.pages - page))) maps++;
+    else others++;
+  }
+  const told = fields?.autoVacuum ?? "full";
+  return maps > others || (maps === others && fields !== null) ? told : "none";
 }

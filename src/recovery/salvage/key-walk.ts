@@ -35,6 +35,7 @@ export class KeyWalk {
       return;
     }
     this.#pages.map.claim(page);
+    if (!view.sound) this.#pages.partlyDamaged++;
     const leaves = view.interior && this.#pages.map.type(view.right) !== INDEX_INTERIOR;
     for (let cell = 0; cell < view.count; cell++) {
       if (view.interior) {
@@ -48,7 +49,7 @@ export class KeyWalk {
 
   #row(view: BTreePage, cell: number, page: number): void {
     const content = view.ok[cell] === 1 ? this.#pages.content(view, cell, this.#shape) : null;
-    const found = content && { rowid: null, values: content.values, page, root: this.#root };
+    const found = content && { rowid: null, values: content.values, page, root: this.#root, odd: content.odd };
     if (found && content.misfit === null) {
       this.#gaps.row(found.values);
       this.#sink.row(found);

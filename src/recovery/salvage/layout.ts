@@ -2,6 +2,7 @@
  * How a database's pages are laid out: https://sqlite.org/fileformat2.html#the_database_header. What the header says is
  * tried on the pages; where the header is gone, what fits them is found by trying.
  */
+import { isUtf8 } from "node:buffer";
 import { fs } from "../../platform/builtins.ts";
 import { BTreePage, isTree, TABLE_LEAF } from "./b-tree-page.ts";
 import { readAt } from "./page-source.ts";
@@ -32,6 +33,7 @@ const ENCODINGS: readonly Encoding[] = ["utf8", "utf16le", "utf16be"];
 const SIZES = [4096, 1024, 8192, 2048, 16384, 32768, 65536, 512];
 const RESERVED = [0, 8, 12, 16, 20, 24, 28, 32, 40, 48, 64, 80];
 const SAMPLED = 64;
+const CLEARLY_MORE = 4;
 
 /** Null where the first bytes are no header. */
 export function readFields(first: Buffer): HeaderFields | null {
@@ -58,19 +60,21 @@ export function findLayout(path: string, first: Buffer, likely: readonly Partial
     const guesses: Partial<Layout>[] = [told, ...likely];
     const sizes = distinct([...guesses.map(({ pageSize }) => pageSize), ...SIZES]).filter(isPageSize);
     const gaps = distinct([...guesses.map(({ reserved }) => reserved), ...RESERVED]);
+    const withEncoding = ({ pageSize, reserved }: Omit<Layout, "encoding">): Layout => {
+      // A bit of the header would turn all text into other characters.
+      const seen = findEncoding(fd, { pageSize, reserved }) ?? told.encoding;
+      return { pageSize, reserved, encoding: seen ?? likely.find((each) => each.encoding)?.encoding ?? "utf8" };
+    };
     let best = { pageSize: sizes[0] ?? 4096, reserved: gaps[0] ?? 0, score: 0 };
     for (const pageSize of sizes) {
       for (const reserved of gaps.filter((gap) => pageSize - gap >= 480)) {
         const { score, share } = judge(fd, pageSize, reserved);
         if (score > best.score) best = { pageSize, reserved, score };
-        // What the header says needs no better proof than that most pages agree.
-        if (share > 0.5 && pageSize === told.pageSize && reserved === told.reserved) {
-          return { pageSize, reserved, encoding: told.encoding ?? findEncoding(fd, best) };
-        }
+        // Read in another layout, hardly any page is sound.
+        if (share > 0.5) return withEncoding({ pageSize, reserved });
       }
     }
-    const encoding = told.encoding ?? likely.find((each) => each.encoding)?.encoding ?? findEncoding(fd, best);
-    return { pageSize: best.pageSize, reserved: best.reserved, encoding };
+    return withEncoding(best);
   } finally {
     closeSync(fd);
   }
@@ -111,8 +115,8 @@ function* samplePages(fd: number, pageSize: number, reserved: number): Generator
   }
 }
 
-/** Most text has more ASCII letters than others, which have one zero byte in UTF-16, on one side or the other. */
-function findEncoding(fd: number, { pageSize, reserved }: { pageSize: number; reserved: number }): Encoding {
+/** Null where there is no text that tells, or not one and the same. */
+function findEncoding(fd: number, { pageSize, reserved }: Omit<Layout, "encoding">): Encoding | null {
   const votes = { utf8: 0, utf16le: 0, utf16be: 0 };
   const reader = new RecordReader("utf8");
   for (const page of samplePages(fd, pageSize, reserved)) {
@@ -123,16 +127,20 @@ function findEncoding(fd: number, { pageSize, reserved }: { pageSize: number; re
       const end = page.end[cell] as number;
       const text = reader.types.slice(0, reader.count).findLast((type) => type >= 17 && type % 2 === 1);
       const isLast = text !== undefined && text === reader.types[reader.count - 1];
-      if (isLast) votes[guess(page.bytes.subarray(end - (text - 13) / 2, end))]++;
+      const guessed = isLast ? guess(page.bytes.subarray(end - (text - 13) / 2, end)) : null;
+      if (guessed) votes[guessed]++;
     }
   }
-  return ENCODINGS.reduce((best, each) => (votes[each] > votes[best] ? each : best));
+  const best = ENCODINGS.reduce((most, each) => (votes[each] > votes[most] ? each : most));
+  const others = votes.utf8 + votes.utf16le + votes.utf16be - votes[best];
+  return votes[best] > CLEARLY_MORE * others ? best : null;
 }
 
-function guess(text: Buffer): Encoding {
+/** Most text has ASCII letters, or spaces at least: in UTF-16 they have a zero byte, on one side or the other. */
+function guess(text: Buffer): Encoding | null {
   let even = 0;
   let odd = 0;
   for (let at = 0; at < text.length; at++) if (text[at] === 0) at % 2 === 0 ? even++ : odd++;
-  if (Math.max(even, odd) * 4 < text.length) return "utf8";
-  return odd > even ? "utf16le" : "utf16be";
+  if (Math.max(even, odd) * 4 >= text.length) return odd > even ? "utf16le" : "utf16be";
+  return even + odd === 0 && isUtf8(text) ? "utf8" : null;
 }

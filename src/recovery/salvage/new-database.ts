@@ -5,7 +5,7 @@
 import type { Connection, Engine } from "../../database/open.ts";
 import { quote } from "../../database/quote.ts";
 import { hasCode, messageOf, named } from "../../errors.ts";
-import { createPrivateFile, syncFile } from "../../platform/atomic-file.ts";
+import { syncFile } from "../../platform/atomic-file.ts";
 import { fold, rowsOf } from "../tables.ts";
 import type { Row } from "../values.ts";
 import { moveDuplicates } from "./duplicates.ts";
@@ -16,6 +16,9 @@ import { createEntry, type NotRebuilt, type Skeleton } from "./skeleton.ts";
 import { restoreVirtualTables } from "./virtual-tables.ts";
 
 const ENCODINGS = { utf8: "UTF-8", utf16le: "UTF-16le", utf16be: "UTF-16be" } as const;
+
+/** Of pages; while an index is made, SQLite takes as much again to sort. */
+const CACHE_KB = 8000;
 
 /** Rows without the parent that their foreign key names. */
 export interface MissingParents {
@@ -32,9 +35,9 @@ export class NewDatabase {
   /** What `sqlite_sequence` said: SQLite writes it again with each row, but not what was given to rows since deleted. */
   readonly #sequences = new Map<string, Row>();
 
+  /** @param path an empty file */
   constructor(engine: Engine, path: string, { layout, autoVacuum, fields }: Opened) {
     this.path = path;
-    createPrivateFile(path);
     // These are said before the first table, by a connection that adds nothing of its own.
     const plain = engine.openPlain(path);
     try {
@@ -49,7 +52,12 @@ export class NewDatabase {
     }
     this.db = engine.openUntrusted(path, "readwrite");
     this.lostAndFound = new LostAndFound(this.db);
-    for (const pragma of ["synchronous = OFF", "journal_mode = MEMORY", "locking_mode = EXCLUSIVE"]) {
+    for (const pragma of [
+      "synchronous = OFF",
+      "journal_mode = MEMORY",
+      "locking_mode = EXCLUSIVE",
+      `cache_size = -${CACHE_KB}`,
+    ]) {
       this.db.pragma(pragma);
     }
   }
@@ -63,12 +71,16 @@ export class NewDatabase {
     if (typeof table === "string" && sequence !== undefined) this.#sequences.set(table, [table, sequence]);
   }
 
-  /** Builds what is not rows. */
-  complete(skeleton: Skeleton): NotRebuilt[] {
+  /**
+   * Builds what is not rows.
+   *
+   * @param damaged tables that lack some of theirs
+   */
+  complete(skeleton: Skeleton, damaged: readonly string[]): NotRebuilt[] {
     this.#setSequences();
     this.db.exec("COMMIT");
     for (const entry of skeleton.later) this.#build(entry);
-    this.#notRebuilt.push(...restoreVirtualTables(this.db, skeleton.virtualTables));
+    this.#notRebuilt.push(...restoreVirtualTables(this.db, skeleton.virtualTables, damaged));
     return this.#notRebuilt;
   }
 

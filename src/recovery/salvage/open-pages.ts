@@ -16,8 +16,10 @@ export interface Opened {
   /** Null where the header is gone. */
   readonly fields: HeaderFields | null;
   readonly autoVacuum: HeaderFields["autoVacuum"];
-  /** Pages that the header says are free and that no readable part of the freelist names. */
-  readonly freeUnknown: boolean;
+  /** How many pages the freelist that the header names has. */
+  readonly freePages: number;
+  /** These are all that are free, or pointer maps name all. */
+  readonly allFreeKnown: boolean;
   readonly log: Log | null;
   /** Why the log beside it was not read. */
   readonly logRefused: string | null;
@@ -35,14 +37,16 @@ export function openPages(path: string, likely: readonly Layout[], onPage: (page
   const fields = readFields(first);
   const autoVacuum = vacuumOf(fields, source, pages.usable);
   const free = fields ? markFreelist(source, pages.map, pages.usable, fields.firstTrunk) : 0;
-  if (autoVacuum !== "none") markPointerMaps(source, pages.map, pages.usable);
-  pages.map.survey(source, pages.usable, (page) => onPage(page, source.pages));
+  const allMapped = autoVacuum !== "none" && markPointerMaps(source, pages.map, pages.usable);
+  const allFreeKnown = allMapped || fields?.freePages === free;
+  pages.map.survey(source, pages.usable, allFreeKnown, (page) => onPage(page, source.pages));
   return {
     pages,
     layout,
     fields,
     autoVacuum,
-    freeUnknown: fields === null || free !== fields.freePages,
+    freePages: free,
+    allFreeKnown,
     log: fitting,
     logRefused: typeof read === "string" ? read : log && !fitting ? "its pages are of another size" : null,
   };

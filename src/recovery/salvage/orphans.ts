@@ -2,7 +2,7 @@
  * Trees that nothing leads to any more, since the pages above them are damaged. Those with interior pages come first:
  * they are placed as a whole, and leave fewer places for the leaves that stand alone.
  */
-import { attribute, type Placed } from "./attribute.ts";
+import { attribute, type Placed, type Question } from "./attribute.ts";
 import { INDEX_LEAF, isInterior, TABLE_INTERIOR, TABLE_LEAF } from "./b-tree-page.ts";
 import type { DonorRows } from "./donor-rows.ts";
 import { HIGHEST, KeyGaps, LOWEST, RowidGaps } from "./gaps.ts";
@@ -21,6 +21,8 @@ export interface OrphanTask {
   readonly damagedIndexes: readonly KnownIndex[];
   /** Every table and index of the database is known. */
   readonly schemaKnown: boolean;
+  /** Every page that is free is known, so that what is left was in use. */
+  readonly freeKnown: boolean;
   readonly donor: DonorRows | null;
   readonly lost: LostAndFound;
 }
@@ -45,7 +47,7 @@ function placeTable(task: OrphanTask, page: number, before: Placed | null): Plac
   const { pages, donor, lost } = task;
   const sample = takeSample(pages, page);
   const targets = task.targets.filter(({ rowidGaps }) => rowidGaps !== null);
-  const owner = attribute({ page, sample, targets, donor, before });
+  const owner = ownerOf(task, { page, sample, targets, donor, before });
   if ("unknown" in owner) {
     new TableWalk(pages, null, new RowidGaps(), setAside(lost, owner.unknown)).walk(page);
     pages.map.claim(page);
@@ -53,6 +55,12 @@ function placeTable(task: OrphanTask, page: number, before: Placed | null): Plac
   }
   walkInto(pages, owner, page, sample);
   return { target: owner, last: sample.last };
+}
+
+function ownerOf({ freeKnown }: OrphanTask, question: Question): ReturnType<typeof attribute> {
+  const owner = attribute(question);
+  if ("unknown" in owner || freeKnown || owner.entry.root === question.page) return owner;
+  return { unknown: `it may have been deleted from ${owner.entry.name}: the list of free pages is damaged` };
 }
 
 function walkInto(pages: Pages, target: Target, page: number, { first, last }: Sample): void {
@@ -74,7 +82,7 @@ function placeKeyed(task: OrphanTask, page: number): null {
   const { pages, damagedIndexes, schemaKnown, donor } = task;
   const sample = takeSample(pages, page);
   const targets = task.targets.filter(({ keyGaps }) => keyGaps !== null);
-  const owner = attribute({ page, sample, targets, donor, before: null });
+  const owner = ownerOf(task, { page, sample, targets, donor, before: null });
   const indexes = damagedIndexes.filter((index) => mayBeOf(index, sample));
   const isRoot = indexes.some(({ entry }) => entry.root === page);
   if ("unknown" in owner || isRoot) {

@@ -5,9 +5,10 @@
 import { BTreePage, INDEX_INTERIOR, INDEX_LEAF, isInterior, TABLE_INTERIOR, TABLE_LEAF } from "./b-tree-page.ts";
 import type { PageSource } from "./page-source.ts";
 
-export const OTHER = 0;
-export const FREE = 5;
-export const MAPS = 6;
+const MAPS = 5;
+/** No page of a tree, and one other such page has its number where an overflow page has the next one's; or several. */
+const NEXT = 6;
+const CONTESTED = 7;
 const KIND = 0x07;
 /** Some row or tree has this page. */
 const CLAIMED = 0x08;
@@ -16,6 +17,8 @@ const CHILD = 0x10;
 const ZERO = 0x20;
 /** Something leads to it that cannot be read from it. */
 const MISSED = 0x40;
+/** The freelist has it, or a pointer map says so. */
+const FREE = 0x80;
 
 const KINDS: Readonly<Record<number, number>> = {
   [TABLE_LEAF]: 1,
@@ -43,12 +46,34 @@ export class PageMap {
     return TYPES[this.#state(page) & KIND] as number;
   }
 
-  is(page: number, kind: typeof OTHER | typeof FREE | typeof MAPS): boolean {
-    return (this.#state(page) & KIND) === kind;
+  isFree(page: number): boolean {
+    return (this.#state(page) & FREE) !== 0;
   }
 
-  set(page: number, kind: number): void {
-    if (page >= 1 && page <= this.pages) this.#states[page] = (this.#state(page) & ~KIND) | kind;
+  free(page: number): void {
+    this.#mark(page, FREE);
+  }
+
+  /** Notes a page that maps others, or has no content at all. */
+  setMap(page: number): void {
+    if (page >= 1 && page <= this.pages) this.#states[page] = (this.#state(page) & ~KIND) | MAPS;
+  }
+
+  /** What no first byte tells: a page that payloads go on to, or a damaged one. */
+  isOther(page: number): boolean {
+    const kind = this.#state(page) & KIND;
+    return kind === 0 || kind >= NEXT;
+  }
+
+  /** How many others say that it continues them; more than one is as good as two. */
+  predecessors(page: number): number {
+    return Math.max(0, (this.#state(page) & KIND) - NEXT + 1);
+  }
+
+  #continue(page: number): void {
+    if (page < 2 || page > this.pages || !this.isOther(page)) return;
+    const kind = this.predecessors(page) === 0 ? NEXT : CONTESTED;
+    this.#states[page] = (this.#state(page) & ~KIND) | kind;
   }
 
   claimed(page: number): boolean {
@@ -80,21 +105,26 @@ export class PageMap {
     if (page >= 1 && page <= this.pages) this.#states[page] = this.#state(page) | flag;
   }
 
-  /** Looks at every page once, in order. Free pages and those that map others have been set by then. */
-  survey(source: PageSource, usable: number, onPage: (page: number) => void): void {
+  /**
+   * Looks at every page once, in order. Free pages and those that map others have been set by then.
+   *
+   * @param allFreeKnown otherwise pages that were freed would seem to continue on others
+   */
+  survey(source: PageSource, usable: number, allFreeKnown: boolean, onPage: (page: number) => void): void {
     const view = new BTreePage(source.pageSize, usable);
     for (const { page, bytes } of source.stream()) {
       onPage(page);
-      if (page === source.lockPage) this.set(page, MAPS);
-      if (!this.is(page, OTHER)) continue;
+      if (page === source.lockPage) this.setMap(page);
+      if (!this.isOther(page)) continue;
       const type = bytes[page === 1 ? 100 : 0] as number;
       const kind = KINDS[type];
       if (kind === undefined) {
         if (type === 0 && isZero(bytes)) this.#mark(page, ZERO);
+        else if (allFreeKnown && !this.isFree(page)) this.#continue(bytes.readUInt32BE(0));
         continue;
       }
-      this.set(page, kind);
-      if (!isInterior(type)) continue;
+      this.#states[page] = (this.#state(page) & ~KIND) | kind;
+      if (!isInterior(type) || this.isFree(page)) continue;
       bytes.copy(view.bytes);
       view.parse(page);
       if (!view.sound) continue;
@@ -107,15 +137,15 @@ export class PageMap {
   *unreadable(): Generator<number> {
     for (let page = 1; page <= this.pages; page++) {
       const state = this.#state(page);
-      if ((state & CLAIMED) === 0 && (state & KIND) !== FREE && (state & (ZERO | MISSED)) !== 0) yield page;
+      if ((state & (CLAIMED | FREE)) === 0 && (state & (ZERO | MISSED)) !== 0) yield page;
     }
   }
 
-  /** Pages of trees that nothing has claimed. */
+  /** Pages of trees that are in use, and that nothing has claimed. */
   *orphans(wanted: (type: number, page: number) => boolean): Generator<number> {
     for (let page = 1; page <= this.pages; page++) {
       const type = this.type(page);
-      if (type !== 0 && !this.claimed(page) && wanted(type, page)) yield page;
+      if (type !== 0 && !this.claimed(page) && !this.isFree(page) && wanted(type, page)) yield page;
     }
   }
 }

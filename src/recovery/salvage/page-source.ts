@@ -26,7 +26,8 @@ export class PageSource {
     this.lockPage = Math.floor(LOCK_BYTE / pageSize) + 1;
     this.#file = openSync(path, "r");
     this.#log = log && { fd: openSync(log.path, "r"), at: log.at };
-    const inFile = Math.ceil(fstatSync(this.#file).size / pageSize);
+    // A page that is cut short cannot be told from one that is whole.
+    const inFile = Math.floor(fstatSync(this.#file).size / pageSize);
     let last = inFile;
     for (const page of log?.at.keys() ?? []) last = Math.max(last, page);
     // What a log that was never damaged says is true; a file alone may have been cut.
@@ -37,7 +38,7 @@ export class PageSource {
     return page >= 1 && page <= this.pages;
   }
 
-  /** False where the page cannot be read; what is missing at the end of the file is zero. */
+  /** False where the page cannot be read. */
   read(page: number, into: Buffer): boolean {
     if (!this.has(page)) return false;
     const logged = this.#log?.at.get(page);

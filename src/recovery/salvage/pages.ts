@@ -1,7 +1,7 @@
 /** A damaged database that is being read: its pages, what is known of them, and the buffers to read them with. */
 import type { Row, Value } from "../values.ts";
 import { BTreePage } from "./b-tree-page.ts";
-import { FREE, OTHER, PageMap } from "./page-map.ts";
+import { PageMap } from "./page-map.ts";
 import type { PageSource } from "./page-source.ts";
 import { PayloadReader } from "./payload.ts";
 import { type Encoding, RecordReader } from "./record.ts";
@@ -19,6 +19,8 @@ export interface Found {
   readonly page: number;
   /** The page that the tree begins with. */
   readonly root: number;
+  /** See RecordReader. */
+  readonly odd: boolean;
 }
 
 /** Where rows go as they are found. */
@@ -29,13 +31,15 @@ export interface RowSink {
 }
 
 /** What a cell holds: its values, or why there are none that can be believed. */
-export type Content = { readonly values: Value[]; readonly misfit: string | null } | null;
+export type Content = { readonly values: Value[]; readonly misfit: string | null; readonly odd: boolean } | null;
 
 export class Pages {
   readonly source: PageSource;
   readonly map: PageMap;
   readonly usable: number;
   readonly records: RecordReader;
+  /** How many pages have rows and are damaged in part. */
+  partlyDamaged = 0;
   readonly #payloads: PayloadReader;
   readonly #views: BTreePage[] = [];
 
@@ -62,10 +66,12 @@ export class Pages {
     const local = view.local[cell] as number;
     // A header that contradicts its own size need not be followed over other pages.
     if (size > local && !this.#startsWell(view, cell)) return null;
-    const payload = this.#payloads.read(view, cell, freed ? FREE : OTHER);
+    const payload = this.#payloads.read(view, cell, freed);
     if (!payload || !this.records.parse(payload.bytes, payload.at, size)) return null;
     const values = this.records.values(payload.bytes, shape?.plain);
-    return values && { values, misfit: shape && misfitOf(shape, this.records.types, this.records.count) };
+    if (!values) return null;
+    const misfit = shape && misfitOf(shape, this.records.types, this.records.count);
+    return { values, misfit, odd: this.records.odd };
   }
 
   #startsWell(view: BTreePage, cell: number): boolean {

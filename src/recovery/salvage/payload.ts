@@ -3,7 +3,7 @@
  * is as long as the payload says, each of its pages has one owner, and the last names no other.
  */
 import type { BTreePage } from "./b-tree-page.ts";
-import { type FREE, OTHER, type PageMap } from "./page-map.ts";
+import type { PageMap } from "./page-map.ts";
 import type { PageSource } from "./page-source.ts";
 
 /** So many bytes before a page of zeros must be zero too, if the zeros are to be the value's own. */
@@ -33,21 +33,21 @@ export class PayloadReader {
    * The payload of a cell in one piece, until the next is asked for; its pages have their owner then. Null where a page
    * of its chain is damaged, which is noted in the map.
    *
-   * @param kind of the pages that it may go on to: a deleted row's are free
+   * @param freed whether its pages are free: those of a deleted row are
    */
-  read(view: BTreePage, cell: number, kind: typeof OTHER | typeof FREE = OTHER): Payload | null {
+  read(view: BTreePage, cell: number, freed = false): Payload | null {
     const local = view.local[cell] as number;
     const size = view.payloadSize[cell] as number;
     const at = view.payloadAt[cell] as number;
     if (size === local) return { bytes: view.bytes, at };
     if (size > local + this.#source.pages * (this.#usable - 4)) return null;
     this.#chain.length = 0;
-    const whole = this.#follow(view, cell, kind);
+    const whole = this.#follow(view, cell, freed);
     if (!whole) for (const page of this.#chain) this.#map.release(page);
     return whole;
   }
 
-  #follow(view: BTreePage, cell: number, kind: typeof OTHER | typeof FREE): Payload | null {
+  #follow(view: BTreePage, cell: number, freed: boolean): Payload | null {
     const local = view.local[cell] as number;
     const size = view.payloadSize[cell] as number;
     const at = view.payloadAt[cell] as number;
@@ -56,7 +56,7 @@ export class PayloadReader {
     view.bytes.copy(this.#whole, 0, at, at + local);
     for (let page = view.overflowOf(cell); done < size; page = this.#page.readUInt32BE(0)) {
       const take = Math.min(this.#usable - 4, size - done);
-      const isNext = page > 1 && this.#map.isOpen(page) && this.#map.is(page, kind);
+      const isNext = this.#isNext(page, freed);
       if (!isNext || !this.#source.read(page, this.#page) || this.#wasZeroed(take, done)) {
         this.#map.miss(page);
         return null;
@@ -69,6 +69,13 @@ export class PayloadReader {
     }
     if (this.#page.readUInt32BE(0) !== 0) return null;
     return { bytes: this.#whole.subarray(0, size), at: 0 };
+  }
+
+  /** A page that two others go on to is the next of one of them, and nobody can tell of which. */
+  #isNext(page: number, freed: boolean): boolean {
+    const map = this.#map;
+    if (page < 2 || !map.isOpen(page) || !map.isOther(page) || map.isFree(page) !== freed) return false;
+    return map.predecessors(page) <= Math.min(1, this.#chain.length);
   }
 
   /** A last page that is all zero looks as if it were whole; but values seldom end in zeros right at a page. */

@@ -11,6 +11,7 @@ const MOST_FIELDS = 32767;
 /** What a type says of the length of its value; 10 and 11 are for SQLite's own use. */
 const LENGTHS = [0, 1, 2, 3, 4, 6, 8, 8, 0, 0, -1, -1];
 const REPLACEMENT = "\uFFFD";
+const NULS = "\0".repeat(8);
 
 function lengthOf(type: number): number {
   return type < 12 ? (LENGTHS[type] as number) : Math.floor((type - 12) / 2);
@@ -21,6 +22,8 @@ export class RecordReader {
   /** The serial types of the record that was parsed last, as many as `count` says. */
   readonly types: number[] = [];
   count = 0;
+  /** The values that were read last have text as programs seldom write it: with bytes of no character, or many NULs. */
+  odd = false;
   #body = 0;
 
   constructor(encoding: Encoding) {
@@ -66,6 +69,7 @@ export class RecordReader {
    */
   values(bytes: Buffer, plain: readonly boolean[] = []): Value[] | null {
     const values: Value[] = new Array(this.count);
+    this.odd = false;
     let at = this.#body;
     for (let n = 0; n < this.count; n++) {
       const type = this.types[n] as number;
@@ -90,7 +94,10 @@ export class RecordReader {
       return plain && typeof number === "number" ? number : BigInt(number);
     }
     const end = at + lengthOf(type);
-    return type % 2 === 0 ? bytes.subarray(at, end) : textAt(bytes, at, end, this.encoding);
+    if (type % 2 === 0) return bytes.subarray(at, end);
+    const text = textAt(bytes, at, end, this.encoding);
+    if (typeof text !== "string" || text.includes(NULS)) this.odd = true;
+    return text;
   }
 }
 

@@ -40,7 +40,7 @@ export interface SalvageReport {
   } | null;
   /** Pages of zeros, and those that something leads to and that are not what it says; as ranges, first and last. */
   readonly unreadable: { readonly pages: number; readonly ranges: readonly (readonly [number, number])[] };
-  /** The freelist is damaged: a page that was freed may have been taken for one in use. */
+  /** Not every free page is known: what nothing leads to may have been deleted, and is in lost and found. */
   readonly freelistDamaged: boolean;
   readonly notRebuilt: readonly NotRebuilt[];
   readonly missingParents: readonly MissingParents[];

@@ -7,6 +7,7 @@
  */
 import type { Engine } from "../../database/open.ts";
 import { named } from "../../errors.ts";
+import { createPrivateFile } from "../../platform/atomic-file.ts";
 import { fs } from "../../platform/builtins.ts";
 import type { Progress } from "../../platform/child.ts";
 import { salvageFreePages } from "./deleted.ts";
@@ -71,14 +72,14 @@ interface Known {
 
 function write(engine: Engine, order: SalvageOrder, opened: Opened, known: Known): SalvageReport {
   const { skeleton } = known;
-  const database = new NewDatabase(engine, order.to, opened);
+  const database = begin(engine, order.to, opened);
   let done = false;
   try {
     database.createTables(skeleton);
     const targets = skeleton.tables.map(({ entry, shape }) => new Target(entry, shape, database));
-    readRows(engine, order, opened, { ...known, targets, database });
-    const notRebuilt = [...skeleton.notRebuilt, ...database.complete(skeleton)];
-    const report = reportOf(order, opened, known, { targets, database, notRebuilt });
+    const freeKnown = readRows(engine, order, opened, { ...known, targets, database });
+    const notRebuilt = [...skeleton.notRebuilt, ...database.complete(skeleton, damagedNames(targets))];
+    const report = reportOf(order, opened, known, { targets, database, notRebuilt, freeKnown });
     database.finish();
     done = true;
     return report;
@@ -90,28 +91,55 @@ function write(engine: Engine, order: SalvageOrder, opened: Opened, known: Known
   }
 }
 
+function begin(engine: Engine, to: string, opened: Opened): NewDatabase {
+  createPrivateFile(to);
+  try {
+    return new NewDatabase(engine, to, opened);
+  } catch (error) {
+    fs.rmSync(to, { force: true });
+    throw error;
+  }
+}
+
+function damagedNames(targets: readonly Target[]): string[] {
+  return targets
+    .filter(({ hasGaps, broken, setAside }) => hasGaps || broken + setAside > 0)
+    .map(({ entry }) => entry.name);
+}
+
+/** @returns whether every free page is known */
 function readRows(
   engine: Engine,
   order: SalvageOrder,
   opened: Opened,
   { schema, skeleton, targets, database }: Known & { targets: readonly Target[]; database: NewDatabase },
-): void {
+): boolean {
   const { pages } = opened;
   const shared = sharedRoots(skeleton);
   for (const target of targets) walkTarget(pages, target, shared);
   const damagedIndexes = skeleton.indexes.filter((index) => !claimKnown(pages, index, shared));
-  if (opened.freeUnknown) markLostTrunks(pages.source, pages.map, pages.usable);
+  const freeKnown = findFreePages(opened);
   const donor = order.donor === undefined ? null : openRows(engine, order.donor);
   try {
     for (const target of targets) target.inTree = false;
     placeOrphans({
       ...{ pages, targets, damagedIndexes, donor, lost: database.lostAndFound },
       schemaKnown: schema.whole && skeleton.notRebuilt.length === 0,
+      freeKnown,
     });
   } finally {
     donor?.close();
   }
+  for (const target of targets) target.settle(pages.partlyDamaged > 0);
   if (order.deleted) salvageFreePages(pages, targets, database.lostAndFound);
+  return freeKnown;
+}
+
+/** Once the trees are read. Whether every page that is free is known to be. */
+function findFreePages({ pages, fields, freePages, allFreeKnown }: Opened): boolean {
+  if (allFreeKnown) return true;
+  const { found, broken } = markLostTrunks(pages.source, pages.map, pages.usable);
+  return fields ? freePages + found >= fields.freePages : !broken;
 }
 
 function openRows(engine: Engine, path: string): DonorRows | null {
@@ -154,11 +182,18 @@ function claimKnown(pages: Pages, { entry }: KnownIndex, shared: ReadonlySet<num
   return claimIndex(pages, entry.root);
 }
 
+interface Outcome {
+  readonly targets: readonly Target[];
+  readonly database: NewDatabase;
+  readonly notRebuilt: readonly NotRebuilt[];
+  readonly freeKnown: boolean;
+}
+
 function reportOf(
   { from, to }: SalvageOrder,
-  { pages, layout, fields, freeUnknown, log, logRefused }: Opened,
+  { pages, layout, fields, log, logRefused }: Opened,
   { schema, hasDonor }: Known,
-  { targets, database, notRebuilt }: { targets: readonly Target[]; database: NewDatabase; notRebuilt: NotRebuilt[] },
+  { targets, database, notRebuilt, freeKnown }: Outcome,
 ): SalvageReport {
   const { name, rows, reasons } = database.lostAndFound;
   const some = schema.entries.length > 0;
@@ -169,7 +204,7 @@ function reportOf(
     tables: targets.map((target) => target.report()),
     lostAndFound: name === null ? null : { table: name, rows, reasons },
     unreadable: rangesOf(pages.map.unreadable()),
-    freelistDamaged: fields !== null && freeUnknown,
+    freelistDamaged: !freeKnown,
     notRebuilt,
     missingParents: database.missingParents(),
     pagesFromLog: log?.at.size ?? null,

@@ -2,9 +2,10 @@
  * The schema of a damaged database: https://sqlite.org/fileformat2.html#storage_of_the_sql_database_schema. Its table
  * begins on page 1; where that is gone, its other pages are known by what their rows say.
  */
+import type { Row } from "../values.ts";
 import { TABLE_LEAF } from "./b-tree-page.ts";
 import { RowidGaps } from "./gaps.ts";
-import type { Found, Pages, RowSink } from "./pages.ts";
+import type { Pages, RowSink } from "./pages.ts";
 import type { Field, Shape } from "./shape.ts";
 import { TableWalk } from "./table-walk.ts";
 
@@ -69,7 +70,7 @@ export function readSchema(pages: Pages, from: Entry["from"]): FoundSchema {
 function collector(entries: Map<string, Entry>, from: Entry["from"]): RowSink {
   return {
     row(found) {
-      const entry = entryOf(found, from);
+      const entry = entryOf(found.values, from);
       const key = entry && `${entry.type} ${entry.name}`;
       if (key && !entries.has(key)) entries.set(key, entry);
     },
@@ -78,7 +79,7 @@ function collector(entries: Map<string, Entry>, from: Entry["from"]): RowSink {
   };
 }
 
-function entryOf({ values }: Found, from: Entry["from"]): Entry | null {
+function entryOf(values: Row, from: Entry["from"]): Entry | null {
   const [type, name, table, root, sql] = values;
   const known = ENTRY_TYPES.find((each) => each === type);
   if (!known || typeof name !== "string" || typeof table !== "string") return null;
@@ -92,7 +93,7 @@ function isSchema(pages: Pages, page: number): boolean {
   for (let cell = 0; cell < view.count; cell++) {
     const content = view.ok[cell] === 1 ? pages.content(view, cell, SCHEMA) : null;
     if (content === null) continue;
-    return entryOf({ rowid: null, values: content.values, page, root: page }, "file") !== null;
+    return entryOf(content.values, "file") !== null;
   }
   return false;
 }

@@ -105,6 +105,8 @@ function mayHold({ isRowid, notNull, strict, declared, affinity }: Field, type: 
   if (isRowid) return false;
   const isText = type > 12 && type % 2 === 1;
   const isNumber = type < 12;
+  // An integer that takes eight bytes is stored as the REAL that it is.
+  if (affinity === "REAL" && type === 6) return false;
   if (!strict) return affinity !== "TEXT" || !isNumber;
   switch (declared) {
     case "TEXT":

@@ -5,7 +5,7 @@
 import { ascending } from "./ascending.ts";
 import { type BTreePage, TABLE_INTERIOR, TABLE_LEAF } from "./b-tree-page.ts";
 import { HIGHEST, LOWEST, type RowidGaps } from "./gaps.ts";
-import { DEEPEST, type Found, type Pages, type RowSink } from "./pages.ts";
+import { type Content, DEEPEST, type Found, type Pages, type RowSink } from "./pages.ts";
 import type { Shape } from "./shape.ts";
 import { beside, type Rowid } from "./varint.ts";
 
@@ -55,6 +55,7 @@ export class TableWalk {
       return;
     }
     map.claim(page);
+    if (!view.sound) this.#pages.partlyDamaged++;
     if (view.interior) this.#children(view, range, depth);
     else this.#rows(view, page, range);
   }
@@ -82,7 +83,10 @@ export class TableWalk {
   #children(view: BTreePage, range: Range, depth: number): void {
     const kept = ascending(view.rowid, view.ok, view.count) ?? view.ok;
     const inside = (key: Rowid) => key > range.after && key < range.upTo;
-    const good = (cell: number) => kept[cell] === 1 && inside(view.rowid[cell] as Rowid);
+    const { source } = this.#pages;
+    // A cell that leads nowhere has no key that can be believed either.
+    const good = (cell: number) =>
+      kept[cell] === 1 && inside(view.rowid[cell] as Rowid) && source.has(view.child[cell] as number);
     const cells = [...Array(view.count).keys()];
     /** The keys that can be believed, between the ends of the page's own range. */
     const keys: Rowid[] = [range.after, ...cells.filter(good).map((cell) => view.rowid[cell] as Rowid), range.upTo];
@@ -139,21 +143,21 @@ export class TableWalk {
     const rowid = view.rowid[cell] as Rowid;
     const content = this.#pages.content(view, cell, this.#shape);
     if (content && content.misfit === null) {
-      this.#sink.row(this.#found(view, cell, page, content.values));
+      this.#sink.row(this.#found(view, cell, page, content));
       return;
     }
     this.brokenCells++;
     this.#gaps.add(beside(rowid, -1), rowid, page, true);
-    if (content?.misfit) this.#sink.doubtful(this.#found(view, cell, page, content.values), content.misfit);
+    if (content?.misfit) this.#sink.doubtful(this.#found(view, cell, page, content), content.misfit);
   }
 
   #doubt(view: BTreePage, cell: number, page: number, reason: string): void {
     const content = this.#pages.content(view, cell, null);
-    if (content) this.#sink.doubtful(this.#found(view, cell, page, content.values), reason);
+    if (content) this.#sink.doubtful(this.#found(view, cell, page, content), reason);
   }
 
-  #found(view: BTreePage, cell: number, page: number, values: Found["values"]): Found {
-    return { rowid: view.rowid[cell] as Rowid, values, page, root: this.#root };
+  #found(view: BTreePage, cell: number, page: number, { values, odd }: NonNullable<Content>): Found {
+    return { rowid: view.rowid[cell] as Rowid, values, page, root: this.#root, odd };
   }
 
   /** Cells that are in order and in the page's range; where most are not in its range, it is the range that is wrong. */

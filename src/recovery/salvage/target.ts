@@ -3,6 +3,7 @@ import type { Row } from "../values.ts";
 import { HIGHEST, KeyGaps, LOWEST, RowidGaps } from "./gaps.ts";
 import type { LostAndFound } from "./lost-and-found.ts";
 import type { NewDatabase } from "./new-database.ts";
+import { OddRows } from "./odd-rows.ts";
 import type { Found, RowSink } from "./pages.ts";
 import type { SalvagedTable } from "./report.ts";
 import type { Entry } from "./schema.ts";
@@ -24,6 +25,7 @@ export class Target implements RowSink {
   broken = 0;
   /** Whether rows come by the tree at the moment. */
   inTree = true;
+  readonly #odd: OddRows;
 
   constructor(entry: Entry, shape: Shape, database: NewDatabase) {
     this.entry = entry;
@@ -31,6 +33,10 @@ export class Target implements RowSink {
     this.rowidGaps = shape.keyFields === null ? new RowidGaps() : null;
     this.keyGaps = shape.keyFields === null ? null : new KeyGaps(shape.keyFields);
     this.#lost = database.lostAndFound;
+    this.#odd = new OddRows(
+      (found, inTree) => this.#put(found, inTree),
+      (found) => this.doubtful(found, "its text is no text"),
+    );
     const writer = new TableWriter(database.db, shape);
     const isSequence = entry.name.toLowerCase() === "sqlite_sequence";
     this.#write = isSequence
@@ -52,10 +58,21 @@ export class Target implements RowSink {
   }
 
   row(found: Found): void {
+    this.#odd.count();
+    if (found.odd) this.#odd.hold(found, this.inTree);
+    else this.#put(found, this.inTree);
+  }
+
+  /** Decides on rows that had to wait: no more will come. */
+  settle(partlyDamaged: boolean): void {
+    this.#odd.settle(partlyDamaged);
+  }
+
+  #put(found: Found, inTree: boolean): void {
     const written = this.#write(found);
     if (written === "same") this.repeated++;
     else if (typeof written === "object") this.doubtful(found, written.refused);
-    else if (this.inTree) this.byTree++;
+    else if (inTree) this.byTree++;
     else this.byOrphanPage++;
   }
 

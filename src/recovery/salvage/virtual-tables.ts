@@ -6,11 +6,16 @@
 import type { Connection } from "../../database/open.ts";
 import { quote } from "../../database/quote.ts";
 import { messageOf } from "../../errors.ts";
-import { rowsOf } from "../tables.ts";
+import { fold, rowsOf } from "../tables.ts";
 import type { Entry } from "./schema.ts";
 import type { NotRebuilt } from "./skeleton.ts";
 
-export function restoreVirtualTables(db: Connection, entries: readonly Entry[]): NotRebuilt[] {
+/** @param damaged tables that lack some of their rows */
+export function restoreVirtualTables(
+  db: Connection,
+  entries: readonly Entry[],
+  damaged: readonly string[],
+): NotRebuilt[] {
   if (entries.length === 0) return [];
   // The defensive mode of better-sqlite3 forbids writing the schema.
   db.unsafeMode(true);
@@ -21,22 +26,24 @@ export function restoreVirtualTables(db: Connection, entries: readonly Entry[]):
   for (const { name, sql } of entries) insert.run(name, name, sql);
   db.pragma("writable_schema = RESET");
   db.unsafeMode(false);
-  return entries.flatMap((entry) => check(db, entry) ?? []);
+  return entries.flatMap((entry) => {
+    const prefix = `${fold(entry.name)}_`;
+    const lost = damaged.filter((name) => fold(name).startsWith(prefix));
+    // A full-text index does not notice all that it lacks.
+    const problem = problemOf(db, entry.name) ?? (lost.length > 0 ? `${lost.join(", ")} lost some rows` : null);
+    return problem === null || rebuild(db, entry) ? [] : [{ type: "virtual table", name: entry.name, reason: problem }];
+  });
 }
 
-/** A full-text index that has lost some of itself is made again from its text, where it has that. */
-function check(db: Connection, { name, sql }: Entry): NotRebuilt | null {
-  const problem = problemOf(db, name);
-  if (problem === null) return null;
+/** A full-text index is made again from its text, where it has that; other modules have no such command. */
+function rebuild(db: Connection, { name, sql }: Entry): boolean {
+  if (!/\bUSING\s+["'`[]?fts\d/i.test(sql ?? "")) return false;
   try {
-    if (/\bUSING\s+["'`[]?fts\d/i.test(sql ?? "")) {
-      db.exec(`INSERT INTO main.${quote(name)} (${quote(name)}) VALUES ('rebuild')`);
-      if (problemOf(db, name) === null) return null;
-    }
+    db.exec(`INSERT INTO main.${quote(name)} (${quote(name)}) VALUES ('rebuild')`);
+    return problemOf(db, name) === null;
   } catch {
-    // What was wrong before is the better reason.
+    return false;
   }
-  return { type: "virtual table", name, reason: problem };
 }
 
 function problemOf(db: Connection, name: string): string | null {
