@@ -5,7 +5,7 @@ import { diff, type ProgressEvent } from "../../src/index.ts";
 import { CommandLine } from "../cli/command-line.ts";
 import { leaveHotJournal, makeForeign } from "../faults/damage.ts";
 import { AppProcess } from "../fixtures/app-process.ts";
-import { refusalOf } from "../fixtures/refusal.ts";
+import { refused } from "../fixtures/refusal.ts";
 import { query } from "../fixtures/workspace.ts";
 
 const VERSION = 'db-app-version = "1.0.0"';
@@ -116,20 +116,20 @@ describe("diff", () => {
   test("is ended by its signal", async () => {
     const app = await changed();
     const signal = AbortSignal.abort(new Error("enough"));
-    expect(await refusalOf(diff(app.settings(), "v1.0.0", undefined, { signal }))).toMatchObject({ code: "ABORTED" });
+    expect(await refused(diff(app.settings(), "v1.0.0", undefined, { signal }))).toMatchObject({ code: "ABORTED" });
     expect(app.temporaries()).toEqual([]);
   });
 
   test("does not compare the database with itself under another name", async () => {
     const app = await changed();
     linkSync(app.path, join(app.folder, "same.sqlite"));
-    const error = await refusalOf(diff(app.settings(), join(app.folder, "same.sqlite")));
+    const error = await refused(diff(app.settings(), join(app.folder, "same.sqlite")));
     expect(error).toMatchObject({ code: "NOT_FOUND", message: expect.stringContaining("is the database itself") });
   });
 
   test("names the tables that there are when it is asked for another", async () => {
     const app = await changed();
-    const error = await refusalOf(diff(app.settings(), "v1.0.0", undefined, { tables: ["bok"] }));
+    const error = await refused(diff(app.settings(), "v1.0.0", undefined, { tables: ["bok"] }));
     expect(error).toMatchObject({ code: "NOT_FOUND", hint: expect.stringContaining("book") });
   });
 });

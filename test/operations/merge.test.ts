@@ -5,7 +5,7 @@ import { type ChangeReport, type MergeReport, merge, mergeDemoted, type Progress
 import { CommandLine } from "../cli/command-line.ts";
 import { leaveHotJournal, makeForeign, smashTable } from "../faults/damage.ts";
 import { AppProcess } from "../fixtures/app-process.ts";
-import { refusalOf } from "../fixtures/refusal.ts";
+import { refused } from "../fixtures/refusal.ts";
 import { query } from "../fixtures/workspace.ts";
 
 const VERSION = 'db-app-version = "1.0.0"';
@@ -93,14 +93,14 @@ describe("merge", () => {
   test("lists the conflicts, and writes nothing", async () => {
     const app = await inConflict();
     const before = app.snapshot();
-    const error = await refusalOf(merge(app.settings(), app.other, options));
+    const error = await refused(merge(app.settings(), app.other, options));
     expect(error).toMatchObject({
       code: "MERGE_CONFLICT",
       message: `1 row of ${app.other} cannot be brought into ${app.path} without a conflict. Nothing was written.`,
       hint: expect.stringContaining("--on-conflict keep-current"),
       details: { report: { conflicts: { total: 1, listed: [{ table: "book", key: { id: 1 } }] } } },
     });
-    expect(await refusalOf(merge(app.settings(), app.other, { ...options, dryRun: true }))).toMatchObject({
+    expect(await refused(merge(app.settings(), app.other, { ...options, dryRun: true }))).toMatchObject({
       code: "MERGE_CONFLICT",
     });
     expect(app.snapshot()).toEqual(before);
@@ -149,7 +149,7 @@ describe("merge", () => {
       asked.push(plan);
       return false;
     };
-    expect(await refusalOf(merge(app.settings(), app.other, { ...options, confirm }))).toMatchObject({
+    expect(await refused(merge(app.settings(), app.other, { ...options, confirm }))).toMatchObject({
       code: "ABORTED",
     });
     expect(asked).toMatchObject([foreseen]);
@@ -161,7 +161,7 @@ describe("merge", () => {
     query(app.path, (db) => db.exec("CREATE TABLE scan (bytes BLOB); INSERT INTO scan VALUES (zeroblob(10000))"));
     smashTable(app.path, "scan");
     const before = app.snapshot();
-    const error = await refusalOf(merge(app.settings(), app.other, options));
+    const error = await refused(merge(app.settings(), app.other, options));
     expect(error).toMatchObject({
       code: "BACKUP_FAILED",
       message: expect.stringMatching(/failed its check.* nothing is merged; nothing was changed\.$/),
@@ -180,7 +180,7 @@ describe("merge", () => {
     const app = await twoDatabases();
     const running = new AppProcess(app, "1.0.0");
     expect(await running.hear()).toMatchObject({ ok: true });
-    expect(await refusalOf(merge(app.settings(), app.other, options))).toMatchObject({ code: "DB_IN_USE" });
+    expect(await refused(merge(app.settings(), app.other, options))).toMatchObject({ code: "DB_IN_USE" });
   });
 
   test("leaves a database that was not closed to a launch", async () => {
@@ -190,7 +190,7 @@ describe("merge", () => {
     await running.order({ exec: "INSERT INTO book (title) VALUES ('in the log')" });
     await running.kill();
     const before = app.snapshot();
-    const error = await refusalOf(merge(app.settings(), app.other, options));
+    const error = await refused(merge(app.settings(), app.other, options));
     expect(error).toMatchObject({ code: "CHECK_IMPOSSIBLE", hint: expect.stringContaining("holdfast boot") });
     expect(app.snapshot()).toEqual(before);
   });
@@ -199,7 +199,7 @@ describe("merge", () => {
     const app = await twoDatabases();
     appendFileSync(join(app.backups, "library-v1.0.0.sqlite"), "x");
     const before = app.snapshot();
-    expect(await refusalOf(merge(app.settings(), "v1.0.0", options))).toMatchObject({
+    expect(await refused(merge(app.settings(), "v1.0.0", options))).toMatchObject({
       code: "NO_USABLE_BACKUP",
       message: expect.stringContaining("cannot be merged"),
     });
@@ -230,7 +230,7 @@ describe("merge", () => {
         const onEvent = ({ kind, done = 0 }: ProgressEvent) => {
           if (kind === when && (kind === "back-up" || done > 1000)) controller.abort(new Error("enough"));
         };
-        const error = await refusalOf(
+        const error = await refused(
           merge(app.settings(), app.other, {
             ...options,
             onConflict: "keep-current",
@@ -275,7 +275,7 @@ describe("a demoted database", () => {
     expect(report).toMatchObject({ operation: "demoted merge", merge: { conflicts: { total: 1 } } });
     expect(app.titles()).toEqual(["Emma", "Villette"]);
     expect(app.kept()).toContain("library-v2.0.0-demoted.sqlite");
-    const other = await refusalOf(mergeDemoted(app.settings(), "v2.0.0", { appVersion: "2.0.0" }));
+    const other = await refused(mergeDemoted(app.settings(), "v2.0.0", { appVersion: "2.0.0" }));
     expect(other).toMatchObject({ code: "NOT_FOUND", hint: expect.stringContaining("demoted list") });
   });
 

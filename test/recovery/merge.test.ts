@@ -11,7 +11,7 @@ import { databaseOf, rows, twoOf } from "./two-databases.ts";
 
 const BOOKS = "CREATE TABLE book (id INTEGER PRIMARY KEY, title TEXT);";
 
-async function refusalOf(...merging: Parameters<typeof merge>): Promise<HoldfastError> {
+async function refused(...merging: Parameters<typeof merge>): Promise<HoldfastError> {
   const error = await merge(...merging).then(
     () => new Error("it was not refused"),
     (thrown: unknown) => thrown,
@@ -222,7 +222,7 @@ describe("conflicts", () => {
       "INSERT INTO t VALUES (1, 'ann@y', 1), (3, 'bob@x', 2), (4, 'cid@x', 3)",
     );
     const before = current.serialize();
-    const error = await refusalOf(current, incoming);
+    const error = await refused(current, incoming);
     expect(error).toMatchObject({
       code: "MERGE_CONFLICT",
       message: "2 rows of :memory: cannot be brought into :memory: without a conflict. Nothing was written.",
@@ -259,7 +259,7 @@ describe("conflicts", () => {
       "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30) INSERT INTO book SELECT i, 'a' FROM n",
       "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30) INSERT INTO book SELECT i, 'b' FROM n",
     );
-    const { conflicts } = reportOf(await refusalOf(current, incoming, { listed: 3 }));
+    const { conflicts } = reportOf(await refused(current, incoming, { listed: 3 }));
     expect(conflicts.total).toBe(30);
     expect(conflicts.listed.map(({ key }) => key)).toEqual([{ id: 1 }, { id: 2 }, { id: 3 }]);
   });
@@ -270,7 +270,7 @@ describe("conflicts", () => {
       "INSERT INTO t VALUES (1, 1), (2, 2)",
       "INSERT INTO t VALUES (1, 2), (2, 1)",
     );
-    const error = await refusalOf(current, incoming, keepIncoming);
+    const error = await refused(current, incoming, keepIncoming);
     expect(error.hint).toBe(
       "Merge with --on-conflict keep-current, which changes no row, or fewer tables with --tables.",
     );
@@ -283,7 +283,7 @@ describe("conflicts", () => {
     const incoming = databaseOf("CREATE TABLE t (id INTEGER PRIMARY KEY, mail TEXT)");
     current.exec("INSERT INTO t VALUES (1, 'ann@x')");
     incoming.exec("INSERT INTO t VALUES (1, 'bad'), (2, 'ann@x')");
-    const error = await refusalOf(current, incoming, keepIncoming);
+    const error = await refused(current, incoming, keepIncoming);
     expect(reportOf(error).tables).toMatchObject([{ refused: 1, unresolved: 1 }]);
     expect(rows(current, "t")).toEqual(["1 'ann@x'"]);
   });
@@ -294,7 +294,7 @@ describe("conflicts", () => {
       "INSERT INTO t VALUES (1, 'ann@x', 'bo'), (2, 'bob@x', 'ann')",
       "INSERT INTO t VALUES (3, 'ann@x', 'ann')",
     );
-    const error = await refusalOf(current, incoming, keepIncoming);
+    const error = await refused(current, incoming, keepIncoming);
     expect(reportOf(error).conflicts).toMatchObject({ total: 1, listed: [{ kind: "unique", resolution: "none" }] });
     expect(rows(current, "t")).toHaveLength(2);
   });
@@ -305,7 +305,7 @@ describe("conflicts", () => {
       "INSERT INTO t VALUES (1, 'Ann')",
       "INSERT INTO t VALUES (2, 'ann')",
     );
-    const { conflicts } = reportOf(await refusalOf(current, incoming, keepIncoming));
+    const { conflicts } = reportOf(await refused(current, incoming, keepIncoming));
     expect(conflicts.listed).toEqual([
       {
         table: "t",
@@ -485,7 +485,7 @@ describe("foreign keys", () => {
     const [current, incoming] = twoOf("CREATE TABLE node (id INTEGER PRIMARY KEY, up INTEGER REFERENCES node)", "", "");
     incoming.pragma("foreign_keys = OFF");
     incoming.exec("INSERT INTO node VALUES (1, 9), (2, 9), (3, NULL)");
-    const error = await refusalOf(current, incoming, keepCurrent);
+    const error = await refused(current, incoming, keepCurrent);
     expect(error).toMatchObject({
       code: "MERGE_CONFLICT",
       message: "1 foreign key value would be left without a parent. Nothing was written.",
@@ -506,7 +506,7 @@ describe("foreign keys", () => {
     expect(await merge(current, incoming, { ...keepIncoming, dryRun: true })).toMatchObject({ outcome: "would-merge" });
     incoming.pragma("foreign_keys = OFF");
     incoming.exec("DELETE FROM node WHERE id = 7");
-    const error = await refusalOf(current, incoming, keepIncoming);
+    const error = await refused(current, incoming, keepIncoming);
     expect(reportOf(error).violations.listed).toMatchObject([{ table: "node", values: [7] }]);
   });
 
@@ -537,7 +537,7 @@ describe("foreign keys", () => {
       "INSERT INTO country VALUES (1, 'D'); INSERT INTO city VALUES ('Ulm', 'D')",
       "INSERT INTO country VALUES (1, 'DE')",
     );
-    const error = await refusalOf(current, incoming, keepIncoming);
+    const error = await refused(current, incoming, keepIncoming);
     expect(reportOf(error).violations.listed).toEqual([
       { table: "city", columns: ["country"], values: ["D"], parent: "country", rows: 1 },
     ]);
@@ -559,7 +559,7 @@ describe("foreign keys", () => {
       `INSERT INTO state VALUES (1, ${before}); INSERT INTO city VALUES (${child})`,
       `INSERT INTO state VALUES (1, ${after})`,
     );
-    const error = await refusalOf(current, incoming, keepIncoming);
+    const error = await refused(current, incoming, keepIncoming);
     const broken = [{ table: "city", columns: ["country"], parent: "state", rows: 1 }];
     expect(reportOf(error).violations).toMatchObject({ total: 1, listed: broken });
   });
@@ -579,7 +579,7 @@ describe("foreign keys", () => {
       "INSERT INTO parent VALUES (1, 'a'); INSERT INTO child VALUES (1, 1)",
       "INSERT INTO parent VALUES (2, 'a')",
     );
-    const error = await refusalOf(current, incoming, keepIncoming);
+    const error = await refused(current, incoming, keepIncoming);
     expect(reportOf(error).violations).toMatchObject({ total: 1, listed: [{ table: "child", values: [1] }] });
     expect(rows(current, "child")).toEqual(["1 1"]);
   });
@@ -610,7 +610,7 @@ describe("foreign keys", () => {
 
   test("enforcement is as it was afterwards, also when the merge was refused", async () => {
     const [current, incoming] = twoOf(BOOKS, "INSERT INTO book VALUES (1, 'a')", "INSERT INTO book VALUES (1, 'b')");
-    await refusalOf(current, incoming);
+    await refused(current, incoming);
     expect(current.pragma("foreign_keys", { simple: true })).toBe(1);
     expect(current.inTransaction || incoming.inTransaction).toBe(false);
     current.pragma("foreign_keys = OFF");
@@ -686,7 +686,7 @@ describe("triggers", () => {
     current.exec(
       "CREATE TRIGGER stops BEFORE INSERT ON book WHEN new.title = 'stop' BEGIN SELECT RAISE(ROLLBACK, 'stopped'); END",
     );
-    expect(await refusalOf(current, incoming)).toMatchObject({
+    expect(await refused(current, incoming)).toMatchObject({
       code: "CHECK_IMPOSSIBLE",
       message: expect.stringContaining("stopped"),
     });
@@ -749,7 +749,7 @@ describe("the run", () => {
     );
     expect((await merge(current, incoming, { tables: ["BOOK"] })).tables.map(({ table }) => table)).toEqual(["book"]);
     expect(rows(current, "other")).toEqual([]);
-    expect(await refusalOf(current, incoming, { tables: ["boook"] })).toMatchObject({
+    expect(await refused(current, incoming, { tables: ["boook"] })).toMatchObject({
       code: "NOT_FOUND",
       message: 'There is no table "boook" to work on: neither database has it.',
       hint: "Name tables of the database: book, other.",
@@ -793,7 +793,7 @@ describe("the run", () => {
     const [current, incoming] = twoOf(BOOKS, "", MANY);
     const controller = new AbortController();
     setTimeout(() => controller.abort(new Error("enough")), 1);
-    expect(await refusalOf(current, incoming, { signal: controller.signal })).toMatchObject({
+    expect(await refused(current, incoming, { signal: controller.signal })).toMatchObject({
       code: "ABORTED",
       message: "The merge was aborted: enough",
     });
@@ -803,7 +803,7 @@ describe("the run", () => {
 
   test("an open transaction is not made part of it", async () => {
     const [current, incoming] = twoOf(BOOKS, "BEGIN; INSERT INTO book VALUES (1, 'a')", "");
-    expect(await refusalOf(current, incoming)).toMatchObject({ code: "DB_IN_USE" });
+    expect(await refused(current, incoming)).toMatchObject({ code: "DB_IN_USE" });
     expect(current.inTransaction).toBe(true);
   });
 
@@ -813,7 +813,7 @@ describe("the run", () => {
     current.exec(BOOKS);
     const other = opened(path);
     other.exec("BEGIN IMMEDIATE");
-    expect(await refusalOf(current, databaseOf(BOOKS))).toMatchObject({ code: "DB_IN_USE" });
+    expect(await refused(current, databaseOf(BOOKS))).toMatchObject({ code: "DB_IN_USE" });
   });
 
   test("a damaged database is told as such, and leaves nothing half merged", async () => {
@@ -826,7 +826,7 @@ describe("the run", () => {
     bytes.fill(0xee, 4096 * 20, 4096 * 30);
     writeFileSync(path, bytes);
     const current = databaseOf(BOOKS);
-    expect(await refusalOf(current, opened(path, { readonly: true }))).toMatchObject({ code: "DB_CORRUPT" });
+    expect(await refused(current, opened(path, { readonly: true }))).toMatchObject({ code: "DB_CORRUPT" });
     expect(rows(current, "book")).toEqual([]);
     expect(current.inTransaction).toBe(false);
   });
@@ -836,7 +836,7 @@ describe("the run", () => {
     made.function("slug", { deterministic: true }, (title: string) => title.toLowerCase());
     made.exec("CREATE TABLE book (id INTEGER PRIMARY KEY, title TEXT CHECK (slug(title) <> ''))");
     const current = new Database(made.serialize());
-    const error = await refusalOf(current, databaseOf(BOOKS, "INSERT INTO book VALUES (1, 'a')"));
+    const error = await refused(current, databaseOf(BOOKS, "INSERT INTO book VALUES (1, 'a')"));
     current.close();
     expect(error).toMatchObject({
       code: "CHECK_IMPOSSIBLE",
