@@ -35,7 +35,9 @@ export async function runApp(
   const { command, childPath } = tracing ? traced(tracing) : { command: [process.execPath], childPath: null };
   const [program = process.execPath, ...args] = command;
   const told: AppOrder = { ...order, holdfast: HOLDFAST, childPath };
-  const env = { ...process.env, ...(preload === null ? {} : { NODE_OPTIONS: `--import=${preload}` }) };
+  // What is read out of a cache, or written to it, would be other calls each time.
+  const { NODE_COMPILE_CACHE: _, ...rest } = process.env;
+  const env = { ...rest, ...(preload === null ? {} : { NODE_OPTIONS: `--import=${preload}` }) };
   const started = spawn(program, [...args, app, JSON.stringify(told)], {
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
