@@ -164,6 +164,7 @@ describe("holdfast diff", () => {
     expect((await app.run(["diff", "v1.0.0", "--samples", "-1"])).stderr).toContain(
       "--samples is to be a whole number",
     );
+    expect((await app.run(["diff", "v1.0.0", "--tables", ""])).stderr).toContain("--tables names no table");
     expect((await app.run(["diff", "--help"])).stdout).toContain("The exit status is 0");
   });
 });
