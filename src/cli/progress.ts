@@ -82,8 +82,8 @@ function describe({ kind, message, done = 0, total, unit }: ProgressEvent): stri
 /** Parts that take so differently long that a share of them says little: they are counted as well. */
 const COUNTED: Readonly<Record<string, true>> = { migrations: true, tables: true, files: true };
 
-/** Shorter work is over before anybody wonders, and leaves logs as they are. */
-const TOLD_AFTER_MS = 1500;
+/** Shorter work is over before anybody wonders, on a busy machine too, and leaves logs as they are. */
+const TOLD_AFTER_MS = 3000;
 const TOLD_AGAIN_MS = 5000;
 
 /** Lines for what is no terminal. */

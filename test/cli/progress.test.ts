@@ -108,9 +108,8 @@ describe("elsewhere", () => {
   test("a line is told of what takes long, and then another every few seconds", () => {
     const events = Array.from({ length: 12 }, (_, second) => merging(second * 80_000));
     expect(told(events, 1000)).toEqual([
-      "merging notes: 8 %, 80,000 rows/s, 0:12 left",
-      "merging notes: 48 %, 80,000 rows/s, 0:07 left",
-      "merging notes: 88 %, 80,000 rows/s, 0:02 left",
+      "merging notes: 16 %, 80,000 rows/s, 0:11 left",
+      "merging notes: 56 %, 80,000 rows/s, 0:06 left",
     ]);
   });
 
@@ -119,7 +118,7 @@ describe("elsewhere", () => {
     expect(
       told(
         kinds.map((kind) => ({ kind, message: kind })),
-        1400,
+        2900,
       ),
     ).toEqual([]);
   });
