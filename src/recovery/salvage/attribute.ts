@@ -5,6 +5,7 @@
  */
 import type { DonorRows } from "./donor-rows.ts";
 import type { Sample, SampledRow } from "./sample.ts";
+import type { Entry } from "./schema.ts";
 import { likeness, misfitOf } from "./shape.ts";
 import type { Target } from "./target.ts";
 import { beside, type Rowid } from "./varint.ts";
@@ -22,22 +23,23 @@ export interface Placed {
 }
 
 export interface Question {
-  readonly page: number;
   readonly sample: Sample;
   readonly targets: readonly Target[];
   readonly donor: DonorRows | null;
   readonly before: Placed | null;
+  /** Whether the tree begins where this entry of the schema says that its own does. */
+  readonly isRootOf: (entry: Entry) => boolean;
 }
 
 type Evidence = (target: Target, question: Question) => number;
 
 /** From the strongest: the first in which one stands above all others decides. */
 const EVIDENCE: readonly Evidence[] = [
-  ({ entry }, { page }) => Number(entry.root === page),
   ({ shape }, { sample, donor }) => {
     if (!donor) return 0;
     return sample.rows.filter(({ rowid, values }) => values && donor.has(shape, rowid, values)).length;
   },
+  ({ entry }, { isRootOf }) => Number(isRootOf(entry)),
   (target, { sample }) => edges(target, sample),
   (target, { sample, before }) => {
     const follows = before?.last != null && sample.first !== null && beside(before.last, 1) === sample.first;
@@ -49,7 +51,7 @@ const EVIDENCE: readonly Evidence[] = [
 export function attribute(question: Question): Target | { readonly unknown: string } {
   const { sample, targets } = question;
   if (sample.rows.length === 0) return { unknown: "nothing on its page can be read" };
-  const alike = targets.filter((target) => looksLike(target, sample.rows));
+  const alike = targets.filter((target) => target.hasGaps && looksLike(target, sample.rows));
   if (alike.length === 0) return { unknown: "no table that lacks rows has such rows" };
   const fitting = alike.filter((target) => lacks(target, sample));
   if (fitting.length === 0) return { unknown: `${namesOf(alike)} has such rows, but lacks none with these rowids` };
@@ -75,8 +77,8 @@ function namesOf(targets: readonly Target[]): string {
   return targets.map(({ entry }) => entry.name).join(" or ");
 }
 
-function looksLike(target: Target, rows: readonly SampledRow[]): boolean {
-  if (!target.hasGaps) return false;
+/** Whether nearly all of these rows may be the table's. */
+export function looksLike(target: Target, rows: readonly SampledRow[]): boolean {
   const fitting = rows.filter(({ types }) => misfitOf(target.shape, types, types.length) === null);
   return fitting.length >= LEAST_FITTING * rows.length && meanLikeness(target, fitting) >= LEAST_LIKE;
 }

@@ -26,6 +26,10 @@ interface Range {
   exact: boolean;
 }
 
+function note({ pages }: Range, more: readonly number[]): void {
+  if (pages.length < PAGES_KEPT) pages.push(...more.filter((page) => !pages.includes(page)));
+}
+
 /** Of a table with rowids. */
 export class RowidGaps {
   /** Apart from each other, in order. */
@@ -39,17 +43,28 @@ export class RowidGaps {
     this.#ranges.length = 0;
   }
 
-  /** In any order; what adjoins becomes one. */
+  /** In any order; what adjoins becomes one, and what is in one already adds nothing but its page. */
   add(after: Rowid, upTo: Rowid, page: number | null, exact: boolean): void {
     if (after >= upTo) return;
-    let at = this.#ranges.length;
-    while (at > 0 && (this.#ranges[at - 1] as Range).after > after) at--;
-    const before = this.#ranges[at - 1];
     const pages = page === null ? [] : [page];
-    if (before && before.upTo >= after && before.exact === exact) {
-      if (upTo > before.upTo) before.upTo = upTo;
-      if (before.pages.length < PAGES_KEPT) before.pages.push(...pages);
-    } else this.#ranges.splice(at, 0, { after, upTo, pages, exact });
+    const at = this.#indexOf(after);
+    const range = this.#ranges[at];
+    const isBefore = range !== undefined && range.after <= after;
+    if (isBefore && range.upTo >= upTo) {
+      note(range, pages);
+      return;
+    }
+    // The first that begins behind it, and what of it lies before that one.
+    const next = this.#ranges[isBefore ? at + 1 : at];
+    const end = next && next.after < upTo ? next.after : upTo;
+    if (isBefore && range.exact === exact) {
+      range.upTo = end;
+      note(range, pages);
+    } else {
+      const from = isBefore ? range.upTo : after;
+      if (from < end) this.#ranges.splice(isBefore ? at + 1 : at, 0, { after: from, upTo: end, pages, exact });
+    }
+    if (next && next.upTo < upTo) this.add(next.upTo, upTo, page, exact);
   }
 
   /** The range that has all these rowids. */

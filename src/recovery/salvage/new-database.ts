@@ -18,7 +18,7 @@ import { restoreVirtualTables } from "./virtual-tables.ts";
 const ENCODINGS = { utf8: "UTF-8", utf16le: "UTF-16le", utf16be: "UTF-16be" } as const;
 
 /** Of pages; while an index is made, SQLite takes as much again to sort. */
-const CACHE_KB = 8000;
+const CACHE_KB = 4000;
 
 /** Rows without the parent that their foreign key names. */
 export interface MissingParents {

@@ -2,14 +2,15 @@
  * Trees that nothing leads to any more, since the pages above them are damaged. Those with interior pages come first:
  * they are placed as a whole, and leave fewer places for the leaves that stand alone.
  */
-import { attribute, type Placed, type Question } from "./attribute.ts";
-import { INDEX_LEAF, isInterior, TABLE_INTERIOR, TABLE_LEAF } from "./b-tree-page.ts";
+import { attribute, looksLike, type Placed, type Question } from "./attribute.ts";
+import { INDEX_INTERIOR, INDEX_LEAF, isInterior, TABLE_INTERIOR, TABLE_LEAF } from "./b-tree-page.ts";
 import type { DonorRows } from "./donor-rows.ts";
 import { HIGHEST, KeyGaps, LOWEST, RowidGaps } from "./gaps.ts";
 import { claimIndex, KeyWalk } from "./key-walk.ts";
 import type { LostAndFound } from "./lost-and-found.ts";
 import type { Pages, RowSink } from "./pages.ts";
 import { type Sample, takeSample } from "./sample.ts";
+import type { Entry } from "./schema.ts";
 import type { KnownIndex } from "./skeleton.ts";
 import { TableWalk } from "./table-walk.ts";
 import type { Target } from "./target.ts";
@@ -19,7 +20,7 @@ export interface OrphanTask {
   readonly targets: readonly Target[];
   /** Indexes of which some pages could not be reached. */
   readonly damagedIndexes: readonly KnownIndex[];
-  /** Every table and index of the database is known. */
+  /** Every table and index that the database has is known, by the file or by the donor. */
   readonly schemaKnown: boolean;
   /** Every page that is free is known, so that what is left was in use. */
   readonly freeKnown: boolean;
@@ -27,8 +28,19 @@ export interface OrphanTask {
   readonly lost: LostAndFound;
 }
 
-export function placeOrphans(task: OrphanTask): void {
-  const { map } = task.pages;
+/** One that is under way. */
+interface Work extends OrphanTask {
+  /** @see Question */
+  readonly isRoot: (entry: Entry, page: number) => boolean;
+}
+
+export function placeOrphans(given: OrphanTask): void {
+  const { map } = given.pages;
+  const trusted = donorRootsFit(given);
+  const task: Work = {
+    ...given,
+    isRoot: (entry, page) => entry.root === page && (trusted || entry.from === "file"),
+  };
   let before: Placed | null = null;
   const place = (page: number) => {
     const isTable = map.type(page) === TABLE_LEAF || map.type(page) === TABLE_INTERIOR;
@@ -36,38 +48,83 @@ export function placeOrphans(task: OrphanTask): void {
   };
   // Roots that only a donor names are tried before anything can take their place.
   for (const { entry } of [...task.targets, ...task.damagedIndexes]) {
-    if (map.isOpen(entry.root) && map.type(entry.root) !== 0 && !map.isChild(entry.root)) place(entry.root);
+    if (
+      task.isRoot(entry, entry.root) &&
+      map.isOpen(entry.root) &&
+      map.type(entry.root) !== 0 &&
+      !map.isChild(entry.root)
+    )
+      place(entry.root);
   }
   for (const page of map.orphans((type, each) => isInterior(type) && !map.isChild(each))) place(page);
   for (const page of map.orphans(isInterior)) place(page);
   for (const page of map.orphans((type) => type === TABLE_LEAF || type === INDEX_LEAF)) place(page);
 }
 
-function placeTable(task: OrphanTask, page: number, before: Placed | null): Placed | null {
+/**
+ * A donor's numbers of root pages are the file's too where it is a copy of it, and often where both were made by the same
+ * migrations. One that cannot be right says that none can be relied on.
+ */
+function donorRootsFit({ pages, targets, damagedIndexes }: OrphanTask): boolean {
+  const { map } = pages;
+  const fits = (root: number, wanted: readonly number[], looksRight: (sample: Sample) => boolean) => {
+    const type = map.type(root);
+    if (type === 0 || map.claimed(root)) return type === 0;
+    if (map.isChild(root) || map.isFree(root) || !wanted.includes(type)) return false;
+    const sample = takeSample(pages, root);
+    return sample.rows.length === 0 || looksRight(sample);
+  };
+  const keyed = [INDEX_LEAF, INDEX_INTERIOR];
+  return (
+    targets
+      .filter(({ entry }) => entry.from === "donor")
+      .every((target) => {
+        const wanted = target.keyGaps ? keyed : [TABLE_LEAF, TABLE_INTERIOR];
+        return fits(target.entry.root, wanted, ({ rows }) => looksLike(target, rows));
+      }) &&
+    damagedIndexes
+      .filter(({ entry }) => entry.from === "donor")
+      .every((index) => fits(index.entry.root, keyed, (sample) => mayBeOf(index, sample)))
+  );
+}
+
+function placeTable(task: Work, page: number, before: Placed | null): Placed | null {
   const { pages, donor, lost } = task;
   const sample = takeSample(pages, page);
   const targets = task.targets.filter(({ rowidGaps }) => rowidGaps !== null);
-  const owner = ownerOf(task, { page, sample, targets, donor, before });
+  const isRootOf = (entry: Entry) => task.isRoot(entry, page);
+  const owner = ownerOf(task, { sample, targets, donor, before, isRootOf });
   if ("unknown" in owner) {
     new TableWalk(pages, null, new RowidGaps(), setAside(lost, owner.unknown)).walk(page);
     pages.map.claim(page);
     return null;
   }
-  walkInto(pages, owner, page, sample);
+  walkInto(task, owner, page, sample);
   return { target: owner, last: sample.last };
 }
 
-function ownerOf({ freeKnown }: OrphanTask, question: Question): ReturnType<typeof attribute> {
+function ownerOf({ freeKnown, schemaKnown }: Work, question: Question): ReturnType<typeof attribute> {
   const owner = attribute(question);
-  if ("unknown" in owner || freeKnown || owner.entry.root === question.page) return owner;
-  return { unknown: `it may have been deleted from ${owner.entry.name}: the list of free pages is damaged` };
+  if ("unknown" in owner || question.isRootOf(owner.entry)) return owner;
+  const { name } = owner.entry;
+  if (!freeKnown) return { unknown: `it may have been deleted from ${name}: the list of free pages is damaged` };
+  if (!schemaKnown && !isBounded(owner, question.sample)) {
+    return { unknown: `it may be of ${name}, or of a table that is not known` };
+  }
+  return owner;
 }
 
-function walkInto(pages: Pages, target: Target, page: number, { first, last }: Sample): void {
+/** Whether it fills a hole in a tree, rather than a place that any tree would fit. */
+function isBounded({ rowidGaps }: Target, { first, last }: Sample): boolean {
+  const gap = rowidGaps && first !== null && last !== null ? rowidGaps.find(first, last) : null;
+  return gap !== null && gap.after !== LOWEST && gap.upTo !== HIGHEST;
+}
+
+function walkInto({ pages, isRoot }: Work, target: Target, page: number, { first, last }: Sample): void {
   const gaps = target.rowidGaps;
   if (!gaps || first === null || last === null) return;
   // The donor says that the table begins here, and it looks as if it did.
-  if (target.entry.root === page) gaps.clear();
+  if (isRoot(target.entry, page)) gaps.clear();
   const within = gaps.find(first, last);
   const inside = new RowidGaps();
   const walk = new TableWalk(pages, target.shape, inside, target);
@@ -78,18 +135,18 @@ function walkInto(pages: Pages, target: Target, page: number, { first, last }: S
   pages.map.claim(page);
 }
 
-function placeKeyed(task: OrphanTask, page: number): null {
+function placeKeyed(task: Work, page: number): null {
   const { pages, damagedIndexes, schemaKnown, donor } = task;
   const sample = takeSample(pages, page);
   const targets = task.targets.filter(({ keyGaps }) => keyGaps !== null);
-  const owner = ownerOf(task, { page, sample, targets, donor, before: null });
+  const isRootOf = (entry: Entry) => task.isRoot(entry, page);
+  const owner = ownerOf(task, { sample, targets, donor, before: null, isRootOf });
   const indexes = damagedIndexes.filter((index) => mayBeOf(index, sample));
-  const isRoot = indexes.some(({ entry }) => entry.root === page);
-  if ("unknown" in owner || isRoot) {
+  if ("unknown" in owner || isOfIndex(owner, indexes, sample, isRootOf)) {
     // What is in an index is in its table too, and the index is made anew.
     if (indexes.length > 0 || schemaKnown) claimIndex(pages, page);
     else putAside(task, page, "unknown" in owner ? owner.unknown : "");
-  } else if (indexes.length > 0 && !isSurely(owner, page, sample, donor)) {
+  } else if (indexes.length > 0 && !isSurely(owner, sample, donor, isRootOf)) {
     putAside(task, page, `it may be of ${owner.entry.name} or of the index ${indexes[0]?.entry.name}`);
   } else {
     const walk = new KeyWalk(pages, owner.shape, new KeyGaps(owner.shape.keyFields ?? 0), owner);
@@ -98,6 +155,18 @@ function placeKeyed(task: OrphanTask, page: number): null {
   }
   pages.map.claim(page);
   return null;
+}
+
+/** Whether it is an index rather than a table whose records would all have to be older than its last columns. */
+function isOfIndex(
+  { entry, shape }: Target,
+  indexes: readonly KnownIndex[],
+  { rows }: Sample,
+  isRootOf: Question["isRootOf"],
+): boolean {
+  if (indexes.some((index) => isRootOf(index.entry))) return true;
+  const isShort = rows.some(({ types }) => types.length < shape.fields.length);
+  return indexes.length > 0 && isShort && !isRootOf(entry);
 }
 
 /** A tree whose rows are of no table for sure. */
@@ -112,8 +181,13 @@ function mayBeOf({ fields, endsInRowid }: KnownIndex, { rows }: Sample): boolean
   });
 }
 
-function isSurely({ entry, shape }: Target, page: number, { rows }: Sample, donor: DonorRows | null): boolean {
-  if (entry.root === page) return true;
+function isSurely(
+  { entry, shape }: Target,
+  { rows }: Sample,
+  donor: DonorRows | null,
+  isRootOf: Question["isRootOf"],
+): boolean {
+  if (isRootOf(entry)) return true;
   return donor !== null && rows.some(({ rowid, values }) => values !== null && donor.has(shape, rowid, values));
 }
 

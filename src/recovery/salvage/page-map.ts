@@ -31,6 +31,9 @@ const TYPES = [0, TABLE_LEAF, TABLE_INTERIOR, INDEX_LEAF, INDEX_INTERIOR, 0, 0, 
 export class PageMap {
   readonly pages: number;
   readonly #states: Uint8Array;
+  #claims = 0;
+  /** Told how many pages have been read as somebody's. */
+  onClaim: (claims: number) => void = () => {};
 
   constructor(pages: number) {
     this.pages = pages;
@@ -82,6 +85,7 @@ export class PageMap {
 
   claim(page: number): void {
     this.#mark(page, CLAIMED);
+    this.onClaim(++this.#claims);
   }
 
   release(page: number): void {

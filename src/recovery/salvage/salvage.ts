@@ -43,11 +43,16 @@ const TOLD_EVERY = 1000;
 export function salvage(engine: Engine, order: SalvageOrder, onProgress: OnProgress = () => {}): SalvageReport {
   return named(`salvaging ${order.from}`, () => {
     const donor = order.donor === undefined ? null : openDonor(order.donor);
-    const opened = openPages(order.from, donor ? [donor.layout] : [], teller(onProgress));
+    const tell = teller(onProgress);
+    const opened = openPages(order.from, donor ? [donor.layout] : [], tell);
+    const { map } = opened.pages;
+    map.onClaim = (claimed) => tell(map.pages + claimed, map.pages);
     try {
       const schema = readSchema(opened.pages, "file");
       const skeleton = buildSkeleton(engine, schema, donor?.schema ?? null);
-      return write(engine, order, opened, { schema, skeleton, hasDonor: donor !== null });
+      const report = write(engine, order, opened, { schema, skeleton, donor: donor?.schema ?? null });
+      onProgress({ done: 2 * map.pages, total: 2 * map.pages });
+      return report;
     } finally {
       opened.pages.source.close();
     }
@@ -67,7 +72,7 @@ function openDonor(path: string): { layout: Opened["layout"]; schema: FoundSchem
 interface Known {
   readonly schema: FoundSchema;
   readonly skeleton: Skeleton;
-  readonly hasDonor: boolean;
+  readonly donor: FoundSchema | null;
 }
 
 function write(engine: Engine, order: SalvageOrder, opened: Opened, known: Known): SalvageReport {
@@ -112,7 +117,7 @@ function readRows(
   engine: Engine,
   order: SalvageOrder,
   opened: Opened,
-  { schema, skeleton, targets, database }: Known & { targets: readonly Target[]; database: NewDatabase },
+  { schema, skeleton, donor: known, targets, database }: Known & { targets: readonly Target[]; database: NewDatabase },
 ): boolean {
   const { pages } = opened;
   const shared = sharedRoots(skeleton);
@@ -124,7 +129,7 @@ function readRows(
     for (const target of targets) target.inTree = false;
     placeOrphans({
       ...{ pages, targets, damagedIndexes, donor, lost: database.lostAndFound },
-      schemaKnown: schema.whole && skeleton.notRebuilt.length === 0,
+      schemaKnown: (schema.whole || known?.whole === true) && skeleton.notRebuilt.length === 0,
       freeKnown,
     });
   } finally {
@@ -151,11 +156,11 @@ function openRows(engine: Engine, path: string): DonorRows | null {
   }
 }
 
-/** A root that two entries name is at most one's. */
+/** A root that two entries of the file name is at most one's. */
 function sharedRoots({ tables, indexes }: Skeleton): ReadonlySet<number> {
   const seen = new Set<number>();
   const twice = new Set<number>();
-  for (const { entry } of [...tables, ...indexes]) {
+  for (const { entry } of [...tables, ...indexes].filter((each) => each.entry.from === "file")) {
     if (seen.has(entry.root)) twice.add(entry.root);
     seen.add(entry.root);
   }
@@ -192,12 +197,12 @@ interface Outcome {
 function reportOf(
   { from, to }: SalvageOrder,
   { pages, layout, fields, log, logRefused }: Opened,
-  { schema, hasDonor }: Known,
+  { schema, donor }: Known,
   { targets, database, notRebuilt, freeKnown }: Outcome,
 ): SalvageReport {
   const { name, rows, reasons } = database.lostAndFound;
   const some = schema.entries.length > 0;
-  const byDonor = hasDonor && !schema.whole;
+  const byDonor = donor !== null && !schema.whole;
   return {
     ...{ from, to, layout, pages: pages.source.pages, header: fields },
     schema: byDonor ? (some ? "file and donor" : "donor") : schema.whole ? "file" : some ? "partly" : "none",
@@ -224,8 +229,9 @@ function rangesOf(numbers: Iterable<number>): SalvageReport["unreadable"] {
   return { pages, ranges };
 }
 
-function teller(onProgress: OnProgress): (page: number, of: number) => void {
-  return (page, of) => {
-    if (page % TOLD_EVERY === 0 || page === of) onProgress({ done: page, total: of });
+/** All pages are looked at, and then read in the order of the trees. */
+function teller(onProgress: OnProgress): (done: number, pages: number) => void {
+  return (done, pages) => {
+    if (done % TOLD_EVERY === 0) onProgress({ done, total: 2 * pages });
   };
 }

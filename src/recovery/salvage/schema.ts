@@ -58,24 +58,35 @@ const SCHEMA: Shape = {
 export function readSchema(pages: Pages, from: Entry["from"]): FoundSchema {
   const entries = new Map<string, Entry>();
   const gaps = new RowidGaps();
-  const walk = new TableWalk(pages, SCHEMA, gaps, collector(entries, from));
+  let broken = false;
+  const walk = new TableWalk(
+    pages,
+    SCHEMA,
+    gaps,
+    collector(entries, from, () => {
+      broken = true;
+    }),
+  );
   walk.walk(1);
-  const whole = !gaps.any;
-  if (!whole) {
+  if (gaps.any) {
     for (const page of pages.map.orphans((type) => type === TABLE_LEAF)) if (isSchema(pages, page)) walk.walk(page);
   }
-  return { entries: [...entries.values()], whole };
+  return { entries: [...entries.values()], whole: !gaps.any && !broken };
 }
 
-function collector(entries: Map<string, Entry>, from: Entry["from"]): RowSink {
+/** @param onBroken called for an entry that contradicts itself: the donor may know better */
+function collector(entries: Map<string, Entry>, from: Entry["from"], onBroken: () => void): RowSink {
   return {
-    row(found) {
-      const entry = entryOf(found.values, from);
-      const key = entry && `${entry.type} ${entry.name}`;
-      if (key && !entries.has(key)) entries.set(key, entry);
+    row({ values }) {
+      const entry = entryOf(values, from);
+      if (entry === null) {
+        onBroken();
+        return;
+      }
+      const key = `${entry.type} ${entry.name}`;
+      if (!entries.has(key)) entries.set(key, entry);
     },
-    // An entry that contradicts itself says nothing; the donor may know better.
-    doubtful() {},
+    doubtful: onBroken,
   };
 }
 

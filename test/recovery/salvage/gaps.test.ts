@@ -31,6 +31,23 @@ describe("the gaps of a table with rowids", () => {
     expect(gaps.find(25, 26)).toBeNull();
   });
 
+  test("what is known of a part of one changes nothing, and what reaches beyond it is added", () => {
+    const gaps = new RowidGaps();
+    gaps.add(10, 40, null, false);
+    gaps.add(35, 36, 7, true);
+    gaps.add(60, 70, 8, true);
+    gaps.add(30, 65, 9, true);
+    expect(ranges(gaps)).toEqual([
+      [10n, 40n],
+      [40n, 60n],
+      [60n, 70n],
+    ]);
+    expect(gaps.find(38, 39)).not.toBeNull();
+    gaps.add(0, 100, null, false);
+    expect(ranges(gaps).at(0)).toEqual([0n, 10n]);
+    expect(ranges(gaps).at(-1)).toEqual([70n, 100n]);
+  });
+
   test("a gap that is filled to its ends is gone", () => {
     const gaps = new RowidGaps();
     gaps.add(10, 20, 3, true);

@@ -1,5 +1,5 @@
 /** Salvage, case by case: what is in the new database, and what the report says. */
-import { copyFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, test } from "vitest";
@@ -276,6 +276,51 @@ test("leaves that may be of either of two tables are of none, and lost and found
   ]);
 });
 
+test("leaves of a table whose definition is lost are not given to another that has such rows", () => {
+  const fill = (name: string) =>
+    `CREATE TABLE ${name} (id INTEGER PRIMARY KEY, a TEXT); ${MANY(2000)} INSERT INTO ${name} SELECT i, '${name} ' || i FROM c;`;
+  const file = make(scratchFolder(), fill("first"), fill("second"));
+  const copy = `${file}-donor`;
+  copyFileSync(file, copy);
+  const roots = [root(file, "first"), root(file, "second")];
+  change(file, (bytes) => void bytes.write("CREATF", bytes.indexOf("CREATE TABLE second")));
+  for (const page of roots) zeroPage(file, page);
+  const alone = run(file);
+  expect(alone.all("SELECT count(*) FROM first")).toEqual([[0n]]);
+  expect(alone.report.lostAndFound?.rows).toBe(4000);
+  const again = `${file}-again`;
+  copyFileSync(file, again);
+  const { all } = run(again, { donor: copy });
+  expect(all("SELECT (SELECT count(*) FROM first), (SELECT count(*) FROM second)")).toEqual([[2000n, 2000n]]);
+});
+
+test("an index is not taken for a table WITHOUT ROWID, nor the table for an index", () => {
+  const folder = scratchFolder();
+  const schema = `CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); CREATE INDEX t_a ON t (a);
+    CREATE TABLE loan (day TEXT, book INT, reader TEXT, PRIMARY KEY (day, book)) WITHOUT ROWID;`;
+  const file = make(
+    folder,
+    schema,
+    `${MANY(2000)} INSERT INTO t SELECT i, 'value ' || i FROM c; ${MANY(2000)} INSERT INTO loan SELECT 'day ' || i % 7, i, 'reader' FROM c`,
+  );
+  mkdirSync(join(folder, "donor"));
+  // Another order of the tables, and so other roots.
+  const donor = make(
+    join(folder, "donor"),
+    "CREATE TABLE other (x)",
+    ...schema
+      .split(";")
+      .slice(0, -1)
+      .reverse()
+      .filter((each) => !each.includes("INDEX")),
+    "CREATE INDEX t_a ON t (a)",
+  );
+  zeroPage(file, 1);
+  const { all, report } = run(file, { donor });
+  expect(all("SELECT (SELECT count(*) FROM t), (SELECT count(*) FROM loan)")).toEqual([[2000n, 2000n]]);
+  expect(report).toMatchObject({ lostAndFound: null, schema: "donor" });
+});
+
 test("a backup as donor tells which is which, by the rows that both have", () => {
   const folder = scratchFolder();
   const fill = (name: string) =>
@@ -444,9 +489,9 @@ test("the damaged file is not written to, and nothing is left beside it or the r
   }
 });
 
-test("progress is told as pages of the whole", () => {
+test("progress is told as pages: all are looked at, then read", () => {
   const file = make(scratchFolder(), `CREATE TABLE t (a TEXT); ${MANY(500)} INSERT INTO t SELECT 'value ' || i FROM c`);
   const told: { done: number; total: number }[] = [];
   const { pages } = salvage(engine, { from: file, to: `${file}-new` }, (progress) => void told.push(progress));
-  expect(told.at(-1)).toEqual({ done: pages, total: pages });
+  expect(told.at(-1)).toEqual({ done: 2 * pages, total: 2 * pages });
 });
