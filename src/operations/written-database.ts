@@ -1,7 +1,17 @@
 /** The database opened for writing in an application's place, and closed again as an application would. */
 import { livingSidecars, observeFiles } from "../database/files.ts";
 import type { Connection } from "../database/open.ts";
-import { proofOf, readSeal, recordOpened, removeSeal, type Trust, trustOf, writeSeal } from "../database/seal.ts";
+import {
+  breakSeal,
+  findSeal,
+  proofOf,
+  readSeal,
+  recordOpened,
+  removeSeal,
+  type Trust,
+  trustOf,
+  writeSeal,
+} from "../database/seal.ts";
 import type { Seal } from "../database/seal-record.ts";
 import { HoldfastError, named } from "../errors.ts";
 import { createPrivateFolder, type FileIdentity, identify, sameIdentity } from "../platform/atomic-file.ts";
@@ -88,6 +98,9 @@ function open({ engine, places: { database } }: Operation): Connection {
 /** What had to be checked by the next launch has to be still: the record of an earlier time stays as it is. */
 function noteOpen({ places }: Operation, databaseId: string, trust: Trust): void {
   named(`noting in ${places.backups} that the database is open`, () => {
+    const sealed = trust.kind === "sealed" ? findSeal(places) : null;
+    // By a rename, as a launch does: a kill leaves no temporary that a quiet launch would not look for.
+    if (sealed) return breakSeal(places, sealed);
     const file = proofOf(places.database);
     if ("checkedAt" in trust && file) {
       createPrivateFolder(places.backups);

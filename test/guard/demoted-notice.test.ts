@@ -124,6 +124,8 @@ describe("when the newer application comes back after a downgrade", () => {
     const app = await backAndForth();
     const running = new AppProcess(app, "2.0.0");
     expect(await running.hear()).toMatchObject({ ok: true });
+    // A child that is killed at its work leaves its own temporaries.
+    await running.order("backup");
     const { heldBy, demoted } = await status(app.settings(), { appVersion: "2.0.0" });
     expect([heldBy, demoted[0]?.lacking]).toEqual(["application", { rows: 3, complete: true }]);
     await running.kill();
