@@ -16,7 +16,7 @@ export function renderRecover(report: RecoverReport): string {
       ? [{ label: "lost", lines: [`${lostAndFound.rows} rows of no known table are in ${lostAndFound.table}`] }]
       : []),
     ...(unreadable && unreadable.pages > 0
-      ? [{ label: "unreadable", lines: wrap(`${unreadable.pages} pages: ${unreadable.ranges.map(pages).join(", ")}`) }]
+      ? [{ label: "unreadable", lines: wrap(describeUnreadable(unreadable)) }]
       : []),
     ...(planned
       ? []
@@ -35,6 +35,15 @@ function describe({ table: name, rows, orphans, broken, setAside, gaps, lostAtMo
     setAside > 0 ? `${setAside} set aside` : "",
     gaps > 0 ? paint("yellow", lost) : "",
   ];
+}
+
+/** As many ranges as a person would read; `--json` has all. */
+const RANGES_SHOWN = 12;
+
+function describeUnreadable({ pages: count, ranges }: NonNullable<RecoverReport["unreadable"]>): string {
+  const more = ranges.length - RANGES_SHOWN;
+  const shown = ranges.slice(0, RANGES_SHOWN).map(pages).join(", ");
+  return `${count} page${count === 1 ? "" : "s"}: ${shown}${more > 0 ? ` and ${more} more places` : ""}`;
 }
 
 function pages([first, last]: readonly [number, number]): string {
