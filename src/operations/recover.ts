@@ -3,16 +3,18 @@
  * new one takes no place: that is for `restore`.
  */
 import { basename, dirname, join, parse, resolve } from "node:path";
+import { freeName } from "../backups/set-aside.ts";
 import { type DatabaseFiles, isAbsent, observeFiles, SIDECARS } from "../database/files.ts";
 import { discard } from "../database/look.ts";
 import { clipped, HoldfastError, named } from "../errors.ts";
-import { numberedNames, temporaryIn } from "../places.ts";
+import { temporaryIn } from "../places.ts";
 import { createPrivateFolder, replaceFile, sameIdentity, syncFile } from "../platform/atomic-file.ts";
 import { fs } from "../platform/builtins.ts";
 import { requireSpace } from "../platform/free-space.ts";
 import type { SalvagedTable, SalvageReport } from "../recovery/salvage/report.ts";
 import type { SettingsInput } from "../settings-glance.ts";
 import { reporter, runJob, stopIfAborted } from "../toolbox.ts";
+import { checkFile } from "./check-file.ts";
 import { noDatabase, withDatabaseAlone } from "./hold.ts";
 import { type ChangeReport, type Operation, type OperationOptions, operate } from "./operation.ts";
 import { exists } from "./refusals.ts";
@@ -87,7 +89,8 @@ interface Order {
 async function recoverFile(op: Operation, { path, donor, options }: Order): Promise<RecoverReport> {
   const before = observeFiles(path);
   if (isAbsent(before)) throw noDatabase(op);
-  const output = options.output === undefined ? freeOutput(path) : resolve(options.output);
+  const output =
+    options.output === undefined ? freeName(dirname(path), `${parse(path).name}-recovered`) : resolve(options.output);
   if (["", ...SIDECARS].some((ending) => lstatSync(output + ending, { throwIfNoEntry: false }))) throw exists(output);
   const damage = await findDamage(op, path);
   const nothing = { file: path, damage, output: null, tables: [], lostAndFound: null, unreadable: null };
@@ -116,22 +119,11 @@ async function recoverFile(op: Operation, { path, donor, options }: Order): Prom
   };
 }
 
-function freeOutput(path: string): string {
-  const { dir, name } = parse(path);
-  for (const file of numberedNames(`${name}-recovered`)) {
-    const free = join(dir, file);
-    if (!lstatSync(free, { throwIfNoEntry: false })) return free;
-  }
-  throw new Error("unreachable: there is no last number");
-}
-
 /** In words; null where all of it is sound. */
 async function findDamage(op: Operation, path: string): Promise<string | null> {
-  op.onEvent({ kind: "check", message: `checking ${path}` });
-  const order = { path, scope: "whole", check: "full", scratch: op.scratchFor(path), beside: false } as const;
-  const { verdict } = await runJob(op, "examine", order, ({ done, total, what }) =>
-    op.onEvent({ kind: "check", message: `checking ${path}: ${what}`, done, total, unit: "tables" }),
-  );
+  const message = `checking ${path}`;
+  op.onEvent({ kind: "check", message });
+  const { verdict } = await checkFile(op, { path, scope: "whole", kind: "check", message });
   if (verdict.kind === "sound") return null;
   return verdict.kind === "corrupt" ? clipped(verdict.problems[0] ?? "") : verdict.reason;
 }
@@ -188,8 +180,8 @@ function written(path: string): HoldfastError {
 }
 
 async function requireSoundResult(op: Operation, path: string, from: string): Promise<void> {
-  const order = { path, scope: "alone", check: "full", scratch: op.scratchFor(path), beside: false } as const;
-  const { verdict } = await runJob(op, "examine", order);
+  const message = "checking what was read";
+  const { verdict } = await checkFile(op, { path, scope: "alone", kind: "check", message });
   if (verdict.kind === "sound") return;
   const why = verdict.kind === "corrupt" ? verdict.problems[0] : verdict.reason;
   throw new HoldfastError({

@@ -14,7 +14,8 @@ import { createPrivateFolder, makePrivate, replaceFile, syncFile } from "../plat
 import { fs } from "../platform/builtins.ts";
 import type { ActionReport } from "../report.ts";
 import type { SettingsInput } from "../settings-glance.ts";
-import { copier, reporter, runJob, stopIfAborted } from "../toolbox.ts";
+import { copier, reporter, stopIfAborted } from "../toolbox.ts";
+import { checkFile } from "./check-file.ts";
 import { copyFile, stageFile } from "./copying.ts";
 import { dropExtras, type ExtraSwap, foreseeExtras, stageExtras, swapExtras } from "./extra-restore.ts";
 import { withDatabaseAlone } from "./hold.ts";
@@ -107,10 +108,7 @@ async function isDamaged(op: Operation): Promise<boolean> {
   const path = places.database;
   const message = `checking ${basename(path)}`;
   op.onEvent({ kind: "check", message });
-  const order = { path, scope: "whole", check: "full", scratch: op.scratchFor(path), beside: false } as const;
-  const { verdict } = await runJob(op, "examine", order, ({ done, total, what }) =>
-    op.onEvent({ kind: "check", message: `${message}: ${what}`, done, total, unit: "tables" }),
-  );
+  const { verdict } = await checkFile(op, { path, scope: "whole", kind: "check", message });
   return verdict.kind === "corrupt";
 }
 
@@ -271,10 +269,8 @@ async function stageDatabase(
     }
   });
   const scratch = temporaryIn(dirname(staged), places, "look");
-  const order = { path: staged, scope: "alone", check: "full", scratch, beside: false } as const;
-  const { verdict } = await runJob(op, "examine", order, ({ done, total, what }) =>
-    op.onEvent({ kind: "check", message: `checking the copy: ${what}`, done, total, unit: "tables" }),
-  );
+  const how = { path: staged, scope: "alone", kind: "check", message: "checking the copy", scratch } as const;
+  const { verdict } = await checkFile(op, how);
   if (verdict.kind !== "sound") {
     throw new HoldfastError({
       code: "IO_FAILED",

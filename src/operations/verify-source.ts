@@ -7,6 +7,7 @@ import { type Layout, type LayoutRelation, relate } from "../database/layout.ts"
 import type { SelfDescription } from "../database/stamp.ts";
 import { clipped, HoldfastError } from "../errors.ts";
 import { runJob } from "../toolbox.ts";
+import { checkFile } from "./check-file.ts";
 import type { Operation } from "./operation.ts";
 import type { Source } from "./source.ts";
 
@@ -81,11 +82,7 @@ export async function verifySource(op: Operation, source: Source): Promise<Verif
       return { ok: false, reason: `${first.path}: ${first.problem}${more}`, unknown: false, differs: true };
     }
   }
-  const scratch = op.scratchFor(source.path);
-  const order = { path: source.path, scope: "whole", check: "full", scratch, beside: false } as const;
-  const inspection = await runJob(op, "examine", order, ({ done, total, what }) =>
-    op.onEvent({ kind: "verify", message: `${message}: ${what}`, done, total, unit: "tables" }),
-  );
+  const inspection = await checkFile(op, { path: source.path, scope: "whole", kind: "verify", message });
   const { verdict } = inspection;
   if (verdict.kind === "corrupt") {
     const reason = `it is corrupt: ${clipped(verdict.problems[0] ?? "")}`;
