@@ -7,10 +7,10 @@
  */
 import { dirname } from "node:path";
 import { HoldfastError, named } from "../errors.ts";
-import { copyDurably, discardFile } from "../platform/atomic-file.ts";
+import { copyDurably, discardFile, isWritable } from "../platform/atomic-file.ts";
 import { fs } from "../platform/builtins.ts";
 import { requireSharedMemory, requireSpace } from "../platform/free-space.ts";
-import { hasSidecars, SIDECARS } from "./files.ts";
+import { hasSidecars, livingSidecars, observeFiles, SIDECARS } from "./files.ts";
 import { type Connection, distrust, type Engine } from "./open.ts";
 
 const { linkSync, readFileSync, statSync } = fs;
@@ -81,6 +81,11 @@ export function lookWhole<T>(
   options: { timeout?: number } = {},
 ): T {
   return during(plainly(engine.openUntrusted(path, "readonly", options)), look);
+}
+
+/** Whether {@link openHeld} may be used: no log is to be looked at first, and what it makes can be taken away again. */
+export function canBeHeld(path: string): boolean {
+  return livingSidecars(observeFiles(path)).length === 0 && isWritable(path) && isWritable(dirname(path));
 }
 
 /**

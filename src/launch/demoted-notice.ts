@@ -4,7 +4,7 @@ import gt from "semver/functions/gt.js";
 import valid from "semver/functions/valid.js";
 import { usability } from "../backups/choose.ts";
 import { isAbsent, livingSidecars, observeFiles } from "../database/files.ts";
-import { isWritable } from "../platform/atomic-file.ts";
+import { canBeHeld } from "../database/look.ts";
 import type { Found } from "../report.ts";
 import type { Context } from "./context.ts";
 import { findDemotedRows, type Question, tellDemotedRows } from "./demoted-rows.ts";
@@ -46,9 +46,8 @@ function hasRisen({ actions, settings }: Context, { version }: Found): boolean {
 function whereToCount({ places, dryRun, lock }: Context, { restoredFrom, intent }: Facts): Question["current"] | null {
   const path = dryRun && restoredFrom !== null ? join(places.backups, restoredFrom) : places.database;
   const files = observeFiles(path);
-  const left = livingSidecars(files);
   // A journal that waits to be rolled back is no plan's business.
-  if (intent || isAbsent(files) || left.includes("-journal")) return null;
-  const held = path === places.database && lock?.state === "exclusive" && left.length === 0;
-  return { path, how: held && isWritable(places.folder) && isWritable(path) ? "held" : "apart" };
+  if (intent || isAbsent(files) || livingSidecars(files).includes("-journal")) return null;
+  const alone = path === places.database && lock?.state === "exclusive";
+  return { path, how: alone && canBeHeld(path) ? "held" : "apart" };
 }

@@ -1,10 +1,10 @@
 /** The rows that demoted databases have and the database lacks, for whoever looks on: it waits for nobody. */
 import { usability } from "../backups/choose.ts";
 import { livingSidecars, observeFiles } from "../database/files.ts";
+import { canBeHeld } from "../database/look.ts";
 import { HoldfastError } from "../errors.ts";
 import { type DemotedRows, findDemotedRows } from "../launch/demoted-rows.ts";
 import { fs } from "../platform/builtins.ts";
-import { howToRead } from "./count-rows.ts";
 import { withDatabaseHeld } from "./hold.ts";
 import type { Operation } from "./operation.ts";
 import type { Stock } from "./take-stock.ts";
@@ -20,12 +20,12 @@ export async function countDemoted(op: Operation, stock: Stock): Promise<readonl
   if (demoted.length === 0 || known === null || databaseId === undefined || mayNotBeRead(op, stock)) return [];
   try {
     return await withDatabaseHeld(op, (alone) => {
-      const how = howToRead(op, alone);
+      const beside = alone ? "apart" : "beside";
       return findDemotedRows(op, {
         demoted,
         databaseId,
         isReadable: (_, { self }) => usability(self?.ledger ?? [], known, settings.appVersion ?? "0.0.0").usable,
-        current: { path: places.database, how: alone && how === "beside" ? "apart" : how },
+        current: { path: places.database, how: alone && canBeHeld(places.database) ? "held" : beside },
       });
     });
   } catch (error) {

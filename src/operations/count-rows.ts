@@ -1,7 +1,7 @@
 /** Rows by table, counted in the child process. */
-import { livingSidecars, observeFiles } from "../database/files.ts";
+import { observeFiles } from "../database/files.ts";
+import { canBeHeld } from "../database/look.ts";
 import { HoldfastError } from "../errors.ts";
-import { isWritable } from "../platform/atomic-file.ts";
 import type { CountOrder, RowCounts } from "../recovery/count-rows.ts";
 import { runJob } from "../toolbox.ts";
 import { withDatabaseHeld } from "./hold.ts";
@@ -16,7 +16,7 @@ export async function countRowsOf(op: Operation, path: string): Promise<RowCount
   if (files.main === null) return null;
   try {
     if (path !== places.database) return await count("apart");
-    return await withDatabaseHeld(op, async (alone) => await count(howToRead(op, alone)));
+    return await withDatabaseHeld(op, async (alone) => await count(alone && canBeHeld(path) ? "held" : "beside"));
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.code === "ABORTED") throw error;
     op.warn(`The rows of ${path} could not be counted: ${error.message}`);
@@ -29,10 +29,4 @@ export async function countRowsOf(op: Operation, path: string): Promise<RowCount
       op.onEvent({ kind: "count", message: `counting the rows of ${path}: ${what}`, done, total, unit: "tables" }),
     );
   }
-}
-
-/** The live database, while it is held. */
-export function howToRead({ places }: Operation, alone: boolean): "held" | "beside" {
-  const left = livingSidecars(observeFiles(places.database)).length > 0;
-  return alone && !left && isWritable(places.folder) && isWritable(places.database) ? "held" : "beside";
 }

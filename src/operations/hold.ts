@@ -1,6 +1,6 @@
 /** Getting hold of the database: alone, to change it, or beside whoever has it, to read it. */
 import { isAbsent, livingSidecars, observeFiles } from "../database/files.ts";
-import { discard, openApart, openHeld, plainly, type Reading } from "../database/look.ts";
+import { canBeHeld, discard, openApart, openHeld, plainly, type Reading } from "../database/look.ts";
 import type { Connection } from "../database/open.ts";
 import { headerOf } from "../database/read-raw.ts";
 import { finishSwap, unfinishedSwap } from "../database/swap.ts";
@@ -142,9 +142,9 @@ export async function whileOpen<Result>(
   alone: boolean,
   task: (db: Connection) => Promise<Result>,
 ): Promise<Result> {
-  const { database, folder } = op.places;
+  const { database } = op.places;
   if (isAbsent(observeFiles(database))) throw noDatabase(op);
-  const reading = named(`opening ${database}`, () => openLive(op, alone && isWritable(folder) && isWritable(database)));
+  const reading = named(`opening ${database}`, () => openLive(op, alone));
   try {
     return await task(reading.db);
   } finally {
@@ -165,8 +165,9 @@ export function noDatabase({ places: { database } }: Operation): HoldfastError {
 
 /** A log that a kill left is read as it is, and stays for the next launch to look at. */
 function openLive({ engine, places: { database } }: Operation, alone: boolean): Reading {
-  const left = livingSidecars(observeFiles(database)).length > 0;
-  return alone && !left ? openHeld(engine, database) : plainly(engine.openUntrusted(database, "readonly"));
+  return alone && canBeHeld(database)
+    ? openHeld(engine, database)
+    : plainly(engine.openUntrusted(database, "readonly"));
 }
 
 /** The same for any other database file, which is left as it was found, with nothing beside it. */
