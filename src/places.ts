@@ -113,9 +113,14 @@ export function demotedName(stem: string, version: string | null): string {
   return `${backupName(stem, version)}-demoted`;
 }
 
-/** @param now ISO 8601 in UTC; the name keeps seconds, in the basic form that every file system takes */
+/** @param now ISO 8601 in UTC; a name keeps seconds, in the basic form that every file system takes */
+export function timeInName(now: string): string {
+  return now.replace(/\.\d+/, "").replaceAll(/[-:]/g, "");
+}
+
+/** @param now ISO 8601 in UTC */
 export function quarantineName(stem: string, now: string): string {
-  return `${stem}-${now.replace(/\.\d+/, "").replaceAll(/[-:]/g, "")}-corrupt`;
+  return `${stem}-${timeInName(now)}-corrupt`;
 }
 
 /** `name.sqlite`, `name-2.sqlite`, `name-3.sqlite` … in the order in which they are tried. */

@@ -3,6 +3,7 @@ import { basename, dirname, join, relative } from "node:path";
 import type { Manifest } from "../backups/manifest.ts";
 import { sha256Of } from "../database/read-raw.ts";
 import { HoldfastError, named } from "../errors.ts";
+import { timeInName } from "../places.ts";
 import { createPrivateFolder, syncFolder } from "../platform/atomic-file.ts";
 import { fs, randomHex } from "../platform/builtins.ts";
 import { requireSpace } from "../platform/free-space.ts";
@@ -29,7 +30,7 @@ export interface ExtraSwap {
 export function foreseeExtras(op: Operation, source: Source, target?: string): ExtraSwap[] {
   if (source.kind !== "folder") return [];
   const { manifest, folder } = source;
-  const time = op.now().toISOString().replace(/\.\d+/, "").replaceAll(/[-:]/g, "");
+  const time = timeInName(op.now().toISOString());
   return manifest.extra.flatMap(({ name, path }): ExtraSwap[] => {
     const here = op.settings.extra.find((each) => each.name === name)?.path;
     const to = target === undefined ? here : join(target, basename(path));

@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import type { IndexEntry } from "../backups/index-file.ts";
 import type { SetAside } from "../backups/survey.ts";
 import type { Inspection } from "../database/integrity.ts";
-import { type LayoutRelation, relate } from "../database/layout.ts";
+import type { LayoutRelation } from "../database/layout.ts";
 import type { BackupReason } from "../database/stamp.ts";
 import { HoldfastError } from "../errors.ts";
 import { idOf } from "../places.ts";
@@ -12,6 +12,7 @@ import { runJob } from "../toolbox.ts";
 import { countRowsOf, type RowCounts } from "./count-rows.ts";
 import { type Operation, type OperationOptions, operate } from "./operation.ts";
 import { type Stock, takeStock } from "./take-stock.ts";
+import { relationTo } from "./verify-source.ts";
 
 export interface ListOptions extends OperationOptions {
   /** Counts the rows of each table, in each file and in the database, which reads all of them. Default false. */
@@ -92,7 +93,7 @@ async function listBackup(op: Operation, stock: Stock, entry: IndexEntry, newest
   const { places } = op;
   const path = join(places.backups, file);
   const common = { kind: "backup", files: [file], version, at: createdAt, reason, label, size, verifiedAt } as const;
-  const layout = layoutOf(stock, await lookAt(op, path));
+  const layout = relationTo(stock.known, (await lookAt(op, path))?.self ?? null);
   return { id: idOf(places, file), file: path, layout, newest, rows: null, ...common };
 }
 
@@ -107,7 +108,7 @@ async function listSetAside(op: Operation, stock: Stock, set: SetAside): Promise
     file: path,
     files,
     version: seen?.self?.stamp?.appVersion ?? set.version,
-    layout: layoutOf(stock, seen),
+    layout: relationTo(stock.known, seen?.self ?? null),
     at,
     reason: null,
     label: null,
@@ -116,10 +117,6 @@ async function listSetAside(op: Operation, stock: Stock, set: SetAside): Promise
     newest: false,
     rows: null,
   };
-}
-
-function layoutOf({ known }: Stock, seen: Inspection | null): LayoutRelation | null {
-  return known && seen?.self ? relate(seen.self.ledger, known) : null;
 }
 
 /** What a file of the backup folder says of itself; null, with a warning, where it cannot be read. */

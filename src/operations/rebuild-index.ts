@@ -8,8 +8,8 @@ import type { ActionReport } from "../report.ts";
 import type { SettingsInput } from "../settings-glance.ts";
 import { reporter } from "../toolbox.ts";
 import { type ChangeOptions, type ChangeReport, type Operation, operate } from "./operation.ts";
-import { damagedActions, tendIndex } from "./prune.ts";
 import { takeStock } from "./take-stock.ts";
+import { damagedActions, tendIndex } from "./tend-index.ts";
 
 const { existsSync } = fs;
 

@@ -13,8 +13,8 @@ import Database from "better-sqlite3";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { type Inspection, type InspectOptions, inspect } from "../../src/database/integrity.ts";
 import { type Engine, loadEngine } from "../../src/database/open.ts";
-import { HoldfastError } from "../../src/errors.ts";
 import { open as openWithSlug } from "../fixtures/plain-opener.ts";
+import { refusal } from "../fixtures/refusal.ts";
 import { scratchFolder } from "../fixtures/scratch-folder.ts";
 import { asUnprivileged, permit } from "../fixtures/unprivileged.ts";
 
@@ -487,25 +487,15 @@ describe("what this process cannot judge is never corruption", () => {
 });
 
 describe("trouble that is not the file's is thrown by its own name", () => {
-  const refused = (task: () => unknown): HoldfastError => {
-    try {
-      task();
-    } catch (error) {
-      if (error instanceof HoldfastError) return error;
-      throw error;
-    }
-    throw new Error("nothing was refused");
-  };
-
   test("a file that is not there", () => {
     const path = join(scratchFolder(), "library.sqlite");
-    expect(refused(() => full(path))).toMatchObject({ code: "IO_FAILED", details: { cause: "ENOENT" } });
+    expect(refusal(() => full(path))).toMatchObject({ code: "IO_FAILED", details: { cause: "ENOENT" } });
   });
 
   test("a folder", () => {
     const path = join(scratchFolder(), "library.sqlite");
     mkdirSync(path);
-    expect(refused(() => full(path))).toMatchObject({ code: "IO_FAILED", details: { cause: "EISDIR" } });
+    expect(refusal(() => full(path))).toMatchObject({ code: "IO_FAILED", details: { cause: "EISDIR" } });
   });
 
   test("a database that another connection holds alone", () => {
@@ -514,7 +504,7 @@ describe("trouble that is not the file's is thrown by its own name", () => {
     onTestFinished(() => void db.close());
     db.exec("BEGIN EXCLUSIVE; INSERT INTO authors VALUES (3, 'Eve')");
     const look = { check: "full", scope: "whole", scratch: `${path}-look.tmp`, timeout: 0 } as const;
-    expect(refused(() => inspect(engine, path, look))).toMatchObject({ code: "DB_IN_USE" });
+    expect(refusal(() => inspect(engine, path, look))).toMatchObject({ code: "DB_IN_USE" });
   });
 });
 
