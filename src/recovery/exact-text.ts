@@ -5,11 +5,16 @@
 import type { Connection } from "../database/open.ts";
 import { quote } from "../database/quote.ts";
 import { equal, Query } from "./query.ts";
-import type { Table } from "./tables.ts";
+import type { Key } from "./tables.ts";
 import { RawText, type Row, type Value } from "./values.ts";
 
 /** What a string has in the place of bytes that are not UTF-8, and of itself. */
 const REPLACEMENT = "\uFFFD";
+
+interface Locatable {
+  readonly keys: readonly Pick<Key, "columns" | "primary">[];
+  readonly rowidName: string | null;
+}
 
 export class ExactText {
   /** What has to be read after the columns of a row to find it again. */
@@ -19,7 +24,8 @@ export class ExactText {
   readonly #locator: readonly string[];
   readonly #queries = new Map<readonly string[], Query>();
 
-  constructor(db: Connection, table: Table, from: string) {
+  /** @param table by what its rows are found again: the rowid, or its primary key */
+  constructor(db: Connection, table: Locatable, from: string) {
     this.#db = db;
     this.#from = from;
     const primary = table.keys.find((key) => key.primary)?.columns ?? [];

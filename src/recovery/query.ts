@@ -24,6 +24,10 @@ export class Query {
     return values.some(isRaw) ? this.#shaped(values).get(values.map(bound)) : this.#plain().get(values);
   }
 
+  *rows(values: Row): Generator<Value[]> {
+    yield* values.some(isRaw) ? this.#shaped(values).iterate(values.map(bound)) : this.#plain().iterate(values);
+  }
+
   has(values: Row): boolean {
     return this.get(values) !== undefined;
   }

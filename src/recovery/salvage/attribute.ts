@@ -27,6 +27,8 @@ export interface Question {
   readonly targets: readonly Target[];
   readonly donor: DonorRows | null;
   readonly before: Placed | null;
+  /** Whether a backup has that page in the tree of that table. */
+  readonly wasOf: (entry: Entry) => boolean;
   /** Whether the tree begins where this entry of the schema says that its own does. */
   readonly isRootOf: (entry: Entry) => boolean;
 }
@@ -40,6 +42,7 @@ const EVIDENCE: readonly Evidence[] = [
     return sample.rows.filter(({ rowid, values }) => values && donor.has(shape, rowid, values)).length;
   },
   ({ entry }, { isRootOf }) => Number(isRootOf(entry)),
+  ({ entry }, { wasOf }) => Number(wasOf(entry)),
   (target, { sample }) => edges(target, sample),
   (target, { sample, before }) => {
     const follows = before?.last != null && sample.first !== null && beside(before.last, 1) === sample.first;

@@ -78,9 +78,10 @@ export class RowidGaps {
     const at = this.#indexOf(first);
     const range = this.#ranges[at];
     if (!range || range.after >= first || range.upTo < last) return;
+    // What led to these rows was no leaf, and so more may have stood beneath it.
     const parts = [
-      { ...range, upTo: beside(first, -1) },
-      { ...range, after: last, pages: [...range.pages] },
+      { ...range, upTo: beside(first, -1), exact: false },
+      { ...range, after: last, pages: [...range.pages], exact: false },
     ].filter(({ after, upTo }) => after < upTo);
     this.#ranges.splice(at, 1, ...parts);
   }

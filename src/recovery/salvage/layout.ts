@@ -20,6 +20,8 @@ export interface Layout {
 
 /** What only the header says. */
 export interface HeaderFields {
+  /** How many pages the database has; null where a program wrote it that does not keep that. */
+  readonly pages: number | null;
   readonly firstTrunk: number;
   readonly freePages: number;
   readonly autoVacuum: "none" | "full" | "incremental";
@@ -39,7 +41,10 @@ const CLEARLY_MORE = 4;
 export function readFields(first: Buffer): HeaderFields | null {
   if (first.toString("latin1", 0, 16) !== MAGIC) return null;
   const vacuum = first.readUInt32BE(52) !== 0;
+  // https://sqlite.org/fileformat2.html#in_header_database_size
+  const isKept = first.readUInt32BE(24) === first.readUInt32BE(92) && first.readUInt32BE(28) > 0;
   return {
+    pages: isKept ? first.readUInt32BE(28) : null,
     firstTrunk: first.readUInt32BE(32),
     freePages: first.readUInt32BE(36),
     autoVacuum: !vacuum ? "none" : first.readUInt32BE(64) !== 0 ? "incremental" : "full",

@@ -71,16 +71,26 @@ export class NewDatabase {
     if (typeof table === "string" && sequence !== undefined) this.#sequences.set(table, [table, sequence]);
   }
 
-  /**
-   * Builds what is not rows.
-   *
-   * @param damaged tables that lack some of theirs
-   */
-  complete(skeleton: Skeleton, damaged: readonly string[]): NotRebuilt[] {
-    this.#setSequences();
+  /** Once all rows are there that could be read: those that are added after them meet its constraints. */
+  buildIndexes({ later }: Skeleton): void {
     this.db.exec("COMMIT");
-    for (const entry of skeleton.later) this.#build(entry);
-    this.#notRebuilt.push(...restoreVirtualTables(this.db, skeleton.virtualTables, damaged));
+    for (const entry of later.filter(({ type }) => type === "index")) this.#build(entry);
+  }
+
+  /** Adds rows, before any trigger is there. */
+  add<T>(work: () => T): T {
+    return this.db.transaction(work)();
+  }
+
+  /**
+   * Builds the rest of what is not rows.
+   *
+   * @param damaged tables that could not be read whole
+   */
+  complete({ later, virtualTables }: Skeleton, damaged: readonly string[]): NotRebuilt[] {
+    this.add(() => this.#setSequences());
+    for (const entry of later.filter(({ type }) => type !== "index")) this.#build(entry);
+    this.#notRebuilt.push(...restoreVirtualTables(this.db, virtualTables, damaged));
     return this.#notRebuilt;
   }
 

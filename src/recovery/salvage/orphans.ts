@@ -2,12 +2,15 @@
  * Trees that nothing leads to any more, since the pages above them are damaged. Those with interior pages come first:
  * they are placed as a whole, and leave fewer places for the leaves that stand alone.
  */
+import { fold } from "../tables.ts";
 import { attribute, looksLike, type Placed, type Question } from "./attribute.ts";
 import { INDEX_INTERIOR, INDEX_LEAF, isInterior, TABLE_INTERIOR, TABLE_LEAF } from "./b-tree-page.ts";
 import type { DonorRows } from "./donor-rows.ts";
+import type { Backup } from "./fill.ts";
 import { HIGHEST, KeyGaps, LOWEST, RowidGaps } from "./gaps.ts";
 import { claimIndex, KeyWalk } from "./key-walk.ts";
 import type { LostAndFound } from "./lost-and-found.ts";
+import { ownersIn } from "./old-places.ts";
 import type { Pages, RowSink } from "./pages.ts";
 import { type Sample, takeSample } from "./sample.ts";
 import type { Entry } from "./schema.ts";
@@ -25,13 +28,19 @@ export interface OrphanTask {
   /** Every page that is free is known, so that what is left was in use. */
   readonly freeKnown: boolean;
   readonly donor: DonorRows | null;
+  /** A backup of the same database. */
+  readonly backup: Backup | null;
   readonly lost: LostAndFound;
+  /** Gets the pages whose rows are of no table for sure. */
+  readonly setAside: Set<number>;
 }
 
 /** One that is under way. */
 interface Work extends OrphanTask {
   /** @see Question */
   readonly isRoot: (entry: Entry, page: number) => boolean;
+  /** @see Question */
+  readonly wasOf: (entry: Entry, page: number) => boolean;
 }
 
 export function placeOrphans(given: OrphanTask): void {
@@ -40,6 +49,7 @@ export function placeOrphans(given: OrphanTask): void {
   const task: Work = {
     ...given,
     isRoot: (entry, page) => entry.root === page && (trusted || entry.from === "file"),
+    wasOf: given.backup ? ownersInBackup(given.backup, given.pages) : () => false,
   };
   let before: Placed | null = null;
   const place = (page: number) => {
@@ -88,14 +98,29 @@ function donorRootsFit({ pages, targets, damagedIndexes }: OrphanTask): boolean 
   );
 }
 
+/** The numbers of pages of another size say nothing. */
+function ownersInBackup({ pages, schema }: Backup, { source }: Pages): Work["wasOf"] {
+  if (pages.source.pageSize !== source.pageSize) return () => false;
+  const tables = schema.entries.filter(({ type }) => type === "table");
+  const ownerOf = ownersIn(
+    pages,
+    tables.map(({ root }) => root),
+  );
+  return ({ name }, page) => {
+    const owner = ownerOf(page);
+    return owner !== undefined && fold(tables[owner]?.name ?? "") === fold(name);
+  };
+}
+
 function placeTable(task: Work, page: number, before: Placed | null): Placed | null {
-  const { pages, donor, lost } = task;
+  const { pages, donor } = task;
   const sample = takeSample(pages, page);
   const targets = task.targets.filter(({ rowidGaps }) => rowidGaps !== null);
-  const isRootOf = (entry: Entry) => task.isRoot(entry, page);
-  const owner = ownerOf(task, { sample, targets, donor, before, isRootOf });
+  const question = { sample, targets, donor, before, ...askedOf(task, page) };
+  const owner = ownerOf(task, question);
   if ("unknown" in owner) {
-    new TableWalk(pages, null, new RowidGaps(), setAside(lost, owner.unknown)).walk(page);
+    task.setAside.add(page);
+    new TableWalk(pages, null, new RowidGaps(), setAside(task, owner.unknown)).walk(page);
     pages.map.claim(page);
     return null;
   }
@@ -103,9 +128,15 @@ function placeTable(task: Work, page: number, before: Placed | null): Placed | n
   return { target: owner, last: sample.last };
 }
 
+function askedOf({ isRoot, wasOf }: Work, page: number): Pick<Question, "isRootOf" | "wasOf"> {
+  return { isRootOf: (entry) => isRoot(entry, page), wasOf: (entry) => wasOf(entry, page) };
+}
+
 function ownerOf({ freeKnown, schemaKnown }: Work, question: Question): ReturnType<typeof attribute> {
   const owner = attribute(question);
   if ("unknown" in owner || question.isRootOf(owner.entry)) return owner;
+  // Were it free since, the backup's rows would stand in for its own, which can only be newer.
+  if (question.wasOf(owner.entry)) return owner;
   const { name } = owner.entry;
   if (!freeKnown) return { unknown: `it may have been deleted from ${name}: the list of free pages is damaged` };
   if (!schemaKnown && !isBounded(owner, question.sample)) {
@@ -139,8 +170,8 @@ function placeKeyed(task: Work, page: number): null {
   const { pages, damagedIndexes, schemaKnown, donor } = task;
   const sample = takeSample(pages, page);
   const targets = task.targets.filter(({ keyGaps }) => keyGaps !== null);
-  const isRootOf = (entry: Entry) => task.isRoot(entry, page);
-  const owner = ownerOf(task, { sample, targets, donor, before: null, isRootOf });
+  const { isRootOf, wasOf } = askedOf(task, page);
+  const owner = ownerOf(task, { sample, targets, donor, before: null, isRootOf, wasOf });
   const indexes = damagedIndexes.filter((index) => mayBeOf(index, sample));
   if ("unknown" in owner || isOfIndex(owner, indexes, sample, isRootOf)) {
     // What is in an index is in its table too, and the index is made anew.
@@ -170,8 +201,9 @@ function isOfIndex(
 }
 
 /** A tree whose rows are of no table for sure. */
-function putAside({ pages, lost }: OrphanTask, page: number, reason: string): void {
-  new KeyWalk(pages, null, new KeyGaps(0), setAside(lost, reason)).walk(page);
+function putAside(task: OrphanTask, page: number, reason: string): void {
+  task.setAside.add(page);
+  new KeyWalk(task.pages, null, new KeyGaps(0), setAside(task, reason)).walk(page);
 }
 
 function mayBeOf({ fields, endsInRowid }: KnownIndex, { rows }: Sample): boolean {
@@ -191,7 +223,10 @@ function isSurely(
   return donor !== null && rows.some(({ rowid, values }) => values !== null && donor.has(shape, rowid, values));
 }
 
-function setAside(lost: LostAndFound, reason: string): RowSink {
-  const add = (found: Parameters<RowSink["row"]>[0]) => lost.add(found, reason);
+function setAside({ lost, setAside: pages }: OrphanTask, reason: string): RowSink {
+  const add = (found: Parameters<RowSink["row"]>[0]) => {
+    pages.add(found.page);
+    lost.add(found, reason);
+  };
   return { row: add, doubtful: add };
 }

@@ -10,16 +10,35 @@ export interface SalvagedTable {
   readonly byTree: number;
   /** Rows on pages that nothing led to any more, which can only be this table's. */
   readonly byOrphanPage: number;
+  /** Rows of a backup, for gaps in what can be read. */
+  readonly fromBackup: number;
   /** Rows that are there twice, value by value, and were written once. */
   readonly repeated: number;
   /** Rows in lost and found that were found in its pages: damaged, or in conflict with others. */
   readonly setAside: number;
   /** Rows that are named on a readable page, but cannot be read themselves or not be believed. */
   readonly broken: number;
-  /** Where its rows cannot be read. Empty: all are there. */
-  readonly gaps: readonly Gap[];
-  /** How many rowids fall into the gaps, used or not; null where a gap has no end, or the table no rowids. */
+  /** Where its rows cannot be read, and how many a backup had for each. Empty: all could be read. */
+  readonly gaps: readonly (Gap & { readonly fromBackup: number })[];
+  /**
+   * How many rowids fall into the gaps, used or not, without those that a backup had; null where a gap has no end, or
+   * the table no rowids.
+   */
   readonly lostAtMost: bigint | null;
+}
+
+/** What a backup added. */
+export interface Healing {
+  readonly backup: string;
+  /** Rows that fill gaps. */
+  readonly rows: number;
+  /** Rows that the backup has in a gap, and that may have been deleted since: they are in lost and found. */
+  readonly notTaken: number;
+  /** Tables with gaps that no backup's rows can fill. */
+  readonly leftOut: readonly { readonly table: string; readonly reason: string }[];
+  /** Rows of all the application's tables. */
+  readonly inBackup: number;
+  readonly inResult: number;
 }
 
 export interface SalvageReport {
@@ -43,6 +62,8 @@ export interface SalvageReport {
   /** Not every free page is known: what nothing leads to may have been deleted, and is in lost and found. */
   readonly freelistDamaged: boolean;
   readonly notRebuilt: readonly NotRebuilt[];
+  /** Null where no backup was given. */
+  readonly healing: Healing | null;
   readonly missingParents: readonly MissingParents[];
   /** How many pages the log had; null where none was read. */
   readonly pagesFromLog: number | null;

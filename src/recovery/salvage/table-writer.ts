@@ -42,6 +42,11 @@ export class TableWriter {
     }
   }
 
+  /** Whether there is a row of that key, whatever else it says. */
+  has(rowid: Rowid | null, values: Row): boolean {
+    return this.#find(rowid, values) !== undefined;
+  }
+
   #namesOf(count: number): string[] {
     const { fields, rowidName } = this.#shape;
     const names = this.#places.filter((at) => at < count).map((at) => quote(fields[at]?.column ?? ""));

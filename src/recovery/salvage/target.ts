@@ -1,6 +1,7 @@
 /** A table that rows are salvaged for. */
 import type { Row } from "../values.ts";
-import { HIGHEST, KeyGaps, LOWEST, RowidGaps } from "./gaps.ts";
+import { type Gap, HIGHEST, KeyGaps, LOWEST, RowidGaps } from "./gaps.ts";
+import type { KeyedRow } from "./key-range.ts";
 import type { LostAndFound } from "./lost-and-found.ts";
 import type { NewDatabase } from "./new-database.ts";
 import { OddRows } from "./odd-rows.ts";
@@ -16,8 +17,11 @@ export class Target implements RowSink {
   /** One of the two, by the table's kind. */
   readonly rowidGaps: RowidGaps | null;
   readonly keyGaps: KeyGaps | null;
-  readonly #write: (found: Found) => ReturnType<TableWriter["write"]>;
+  readonly #writer: TableWriter;
+  readonly #write: (row: KeyedRow) => ReturnType<TableWriter["write"]>;
   readonly #lost: LostAndFound;
+  /** How many rows of a backup each gap has got. */
+  readonly #filled: number[] = [];
   byTree = 0;
   byOrphanPage = 0;
   repeated = 0;
@@ -37,18 +41,26 @@ export class Target implements RowSink {
       (found, inTree) => this.#put(found, inTree),
       (found) => this.doubtful(found, "its text is no text"),
     );
-    const writer = new TableWriter(database.db, shape);
+    this.#writer = new TableWriter(database.db, shape);
     const isSequence = entry.name.toLowerCase() === "sqlite_sequence";
     this.#write = isSequence
       ? ({ values }) => {
           database.keepSequence(values as Row);
           return "written";
         }
-      : ({ rowid, values }) => writer.write(rowid, values);
+      : ({ rowid, values }) => this.#writer.write(rowid, values);
   }
 
   get hasGaps(): boolean {
     return this.rowidGaps?.any ?? this.keyGaps?.any ?? false;
+  }
+
+  get gaps(): readonly Gap[] {
+    return (this.rowidGaps ?? this.keyGaps)?.list() ?? [];
+  }
+
+  get fromBackup(): number {
+    return this.#filled.reduce((sum, rows) => sum + (rows ?? 0), 0);
   }
 
   /** None of it can be reached. */
@@ -76,18 +88,41 @@ export class Target implements RowSink {
     else this.byOrphanPage++;
   }
 
+  /**
+   * A row of a backup, for the gap at that place.
+   *
+   * @returns false where the table does not take it, since rows that are newer have its values
+   */
+  fill(row: KeyedRow, gap: number): boolean {
+    const written = this.#write(row);
+    if (written === "written") this.#filled[gap] = (this.#filled[gap] ?? 0) + 1;
+    return typeof written === "string";
+  }
+
+  /** Whether the table has a row of that key. */
+  has({ rowid, values }: KeyedRow): boolean {
+    return this.#writer.has(rowid, values);
+  }
+
+  /** A row of a backup that may have been deleted since. */
+  refuse({ rowid, values }: KeyedRow): void {
+    const reason = `${this.shape.table}: only the backup has it, and it may have been deleted since`;
+    this.#lost.add({ rowid, values, page: 0, root: 0, odd: false }, reason);
+  }
+
   doubtful(found: Found, reason: string): void {
     this.setAside++;
     this.#lost.add(found, `${this.shape.table}: ${reason}`);
   }
 
   report(): SalvagedTable {
-    const { byTree, byOrphanPage, repeated, setAside, broken, rowidGaps, keyGaps } = this;
+    const { byTree, byOrphanPage, fromBackup, repeated, setAside, broken, rowidGaps, keyGaps } = this;
+    const most = rowidGaps ? rowidGaps.most() : keyGaps?.any ? null : 0n;
     return {
       table: this.entry.name,
-      ...{ byTree, byOrphanPage, repeated, setAside, broken },
-      gaps: (rowidGaps ?? keyGaps)?.list() ?? [],
-      lostAtMost: rowidGaps ? rowidGaps.most() : keyGaps?.any ? null : 0n,
+      ...{ byTree, byOrphanPage, fromBackup, repeated, setAside, broken },
+      gaps: this.gaps.map((gap, at) => ({ ...gap, fromBackup: this.#filled[at] ?? 0 })),
+      lostAtMost: most === null ? null : most - BigInt(fromBackup),
     };
   }
 }

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { Draw } from "../../faults/mutations/draw.ts";
 import { DAMAGES, flipBits, pageOneZeroed } from "./damages.ts";
 import { type Build, SCHEMA } from "./library.ts";
-import { prepare, type Trial } from "./trial.ts";
+import { bytesOfValues, prepare, type Trial } from "./trial.ts";
 
 const BUILDS: Readonly<Record<string, Build>> = {
   "pages of 4096 bytes": { rows: 700 },
@@ -71,14 +71,6 @@ describe.each(Object.entries(BUILDS))("%s", (name, build) => {
     expect(outcome.wrong.length).toBeLessThanOrEqual(hits);
   });
 });
-
-function bytesOfValues({ subject, original }: Trial): Uint8Array {
-  const inValue = new Uint8Array(subject.bytes.length);
-  for (const { rows } of original.tables) {
-    for (const { values } of rows) for (const [from, to] of values) inValue.fill(1, from, to);
-  }
-  return inValue;
-}
 
 /** As an application has it that runs its migrations on an empty database. */
 function donorOf({ file }: Trial): string {

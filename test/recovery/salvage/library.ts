@@ -46,6 +46,28 @@ export function buildLibrary(file: string, build: Build, draw: Draw): void {
   }
 }
 
+/** What an application does with it afterwards. */
+export function changeLibrary(file: string, { rows }: Build): void {
+  const db = new Database(file);
+  try {
+    db.pragma("foreign_keys = OFF");
+    db.exec(`BEGIN;
+      UPDATE book SET note = 'changed', price = price + 1 WHERE id % 11 = 0;
+      UPDATE loan SET reader = 'somebody else' WHERE book % 13 = 0;
+      UPDATE event SET what = 'another' WHERE rowid % 17 = 0;
+      DELETE FROM book WHERE id BETWEEN ${rows >> 1} AND ${(rows >> 1) + (rows >> 4)} OR id % 19 = 0;
+      DELETE FROM author WHERE id % 23 = 0;
+      DELETE FROM loan WHERE book % 29 = 0;
+      DELETE FROM event WHERE rowid BETWEEN ${rows >> 3} AND ${rows >> 2};
+      INSERT INTO book (author, title, price) SELECT author, title || ' again', 1.5 FROM book WHERE id % 5 = 0;
+      INSERT INTO loan SELECT day || 'T', book, reader, fee FROM loan WHERE book % 7 = 0;
+      INSERT INTO event (what, at) SELECT what, at + 1 FROM event WHERE rowid % 9 = 0;
+      COMMIT;`);
+  } finally {
+    db.close();
+  }
+}
+
 function fill(db: Database.Database, rows: number, pageSize: number, draw: Draw): void {
   const author = db.prepare("INSERT INTO author (name, born) VALUES (?, ?)");
   const book = db.prepare("INSERT INTO book VALUES (?, ?, ?, ?, ?, ?)");

@@ -1,5 +1,5 @@
 /** Salvage, case by case: what is in the new database, and what the report says. */
-import { copyFileSync, existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, test } from "vitest";
@@ -494,4 +494,34 @@ test("progress is told as pages: all are looked at, then read", () => {
   const told: { done: number; total: number }[] = [];
   const { pages } = salvage(engine, { from: file, to: `${file}-new` }, (progress) => void told.push(progress));
   expect(told.at(-1)).toEqual({ done: 2 * pages, total: 2 * pages });
+});
+
+test("a program was cut off in a transaction: its journal is rolled back, and the damaged file stays as it is", () => {
+  const folder = scratchFolder();
+  const live = join(folder, "live.sqlite");
+  const db = new Database(live);
+  db.exec(
+    `CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); ${MANY(400)} INSERT INTO t SELECT i, 'before' || hex(zeroblob(50)) FROM c`,
+  );
+  db.pragma("cache_size = 1");
+  db.exec("BEGIN; UPDATE t SET v = 'after' || substr(v, 7)");
+  const file = join(folder, "cut-off.sqlite");
+  for (const ending of ["", "-journal"]) copyFileSync(live + ending, file + ending);
+  db.exec("ROLLBACK");
+  db.close();
+  expect(readFileSync(file).includes("after")).toBe(true);
+  zeroPage(file, 3);
+  const [found, journal] = [readFileSync(file), readFileSync(`${file}-journal`)];
+  const { all, report } = run(file);
+  // The page that was zeroed is in the journal as well, as nearly all are.
+  expect(all("SELECT substr(v, 1, 6), count(*) FROM t GROUP BY 1")).toEqual([["before", 400n]]);
+  expect(report).toMatchObject({ from: file, unreadable: { pages: 0 } });
+  expect(readFileSync(file).equals(found)).toBe(true);
+  expect(readFileSync(`${file}-journal`).equals(journal)).toBe(true);
+  expect(readdirSync(folder).sort()).toEqual([
+    "cut-off.sqlite",
+    "cut-off.sqlite-journal",
+    "cut-off.sqlite-new",
+    "live.sqlite",
+  ]);
 });

@@ -1,5 +1,5 @@
 /** A database that is built, damaged, salvaged and judged. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { loadEngine } from "../../../src/database/open.ts";
 import type { SalvageReport } from "../../../src/recovery/salvage/report.ts";
@@ -8,7 +8,7 @@ import { Draw } from "../../faults/mutations/draw.ts";
 import { scratchFolder } from "../../fixtures/scratch-folder.ts";
 import type { Damaged, Subject } from "./damages.ts";
 import { type Judgement, judge, type Original, remember } from "./judge.ts";
-import { type Build, buildLibrary } from "./library.ts";
+import { type Build, buildLibrary, changeLibrary } from "./library.ts";
 
 const engine = await loadEngine();
 
@@ -29,6 +29,21 @@ export function prepare(build: Build, name: string): Trial {
   const folder = scratchFolder();
   const file = join(folder, "library.sqlite");
   buildLibrary(file, build, new Draw(name));
+  return trialOf(folder, file);
+}
+
+/** The same with a backup from before rows were added, changed and deleted. */
+export function prepareChanged(build: Build, name: string): { readonly trial: Trial; readonly backup: string } {
+  const folder = scratchFolder();
+  const file = join(folder, "library.sqlite");
+  const backup = join(folder, "backup.sqlite");
+  buildLibrary(file, build, new Draw(name));
+  copyFileSync(file, backup);
+  changeLibrary(file, build);
+  return { trial: trialOf(folder, file), backup };
+}
+
+function trialOf(folder: string, file: string): Trial {
   const original = remember(file);
   const bytes = readFileSync(file);
   const subject: Subject = {
@@ -47,4 +62,13 @@ export function prepare(build: Build, name: string): Trial {
       return { ...judgement, report, result: to };
     },
   };
+}
+
+/** 1 for each byte of the file in which the value of a row stands. */
+export function bytesOfValues({ subject, original }: Trial): Uint8Array {
+  const inValue = new Uint8Array(subject.bytes.length);
+  for (const { rows } of original.tables) {
+    for (const { values } of rows) for (const [from, to] of values) inValue.fill(1, from, to);
+  }
+  return inValue;
 }

@@ -1,0 +1,143 @@
+/**
+ * Healing: the rows of a sound backup of the same database, for keys whose own rows stood on pages that cannot be read.
+ * Where all of a gap stood on a page that is lost, the backup's rows fill it. Where only what led to the rows is lost,
+ * the rows themselves have been found by now; of the others the backup's page tells whether they are lost with theirs,
+ * or were deleted since: those are set aside, never brought back into their table.
+ */
+import type { Connection, Engine } from "../../database/open.ts";
+import { countRows, fold, isInternal, readTables, rowsOf, type Table } from "../tables.ts";
+import type { Gap } from "./gaps.ts";
+import { type Bound, type KeyedRow, KeyedRows } from "./key-range.ts";
+import type { NewDatabase } from "./new-database.ts";
+import { type KeyRange, rangesOn } from "./old-places.ts";
+import type { Opened } from "./open-pages.ts";
+import type { Pages } from "./pages.ts";
+import type { Healing } from "./report.ts";
+import type { Entry, FoundSchema } from "./schema.ts";
+import { shapeOf } from "./shape.ts";
+import type { Target } from "./target.ts";
+
+/** A sound copy of an earlier state. */
+export interface Backup {
+  readonly path: string;
+  readonly pages: Pages;
+  readonly schema: FoundSchema;
+}
+
+export interface FillTask {
+  readonly engine: Engine;
+  readonly backup: Backup;
+  /** The damaged file. */
+  readonly opened: Opened;
+  readonly schema: FoundSchema;
+  readonly targets: readonly Target[];
+  readonly database: NewDatabase;
+  /** Pages whose rows are in lost and found. */
+  readonly setAside: ReadonlySet<number>;
+}
+
+export function fillGaps(task: FillTask): Healing {
+  const { engine, backup, targets, database } = task;
+  const db = engine.openUntrusted(backup.path, "readonly");
+  try {
+    const leftOut: { table: string; reason: string }[] = [];
+    let notTaken = 0;
+    for (const target of targets.filter(({ hasGaps }) => hasGaps)) {
+      const reason = reasonToLeaveOut(task, db, target);
+      if (reason === null) notTaken += fillTable(task, db, target);
+      else leftOut.push({ table: target.entry.name, reason });
+    }
+    const tables = [...readTables(db).tables.values()];
+    return {
+      backup: backup.path,
+      rows: targets.reduce((sum, { fromBackup }) => sum + fromBackup, 0),
+      ...{ notTaken, leftOut },
+      inBackup: tables.reduce((sum, table) => sum + countRows(db, table), 0),
+      inResult: tables.reduce((sum, table) => sum + countThere(database.db, table), 0),
+    };
+  } finally {
+    db.close();
+  }
+}
+
+function reasonToLeaveOut(task: FillTask, db: Connection, { entry, shape }: Target): string | null {
+  if (!hasTable(db, entry.name)) return "the backup does not have it";
+  if (JSON.stringify({ ...shapeOf(db, entry.name), table: shape.table }) !== JSON.stringify(shape)) {
+    return "its columns are others in the backup";
+  }
+  if (/^_holdfast_/i.test(entry.name) && !isSameSchema(task)) return "the backup has another layout";
+  return null;
+}
+
+function hasTable(db: Connection, name: string): boolean {
+  const tables = rowsOf<{ name: string }>(db, "SELECT name FROM main.sqlite_schema WHERE type = 'table'");
+  return tables.some((table) => fold(table.name) === fold(name));
+}
+
+/** What Holdfast's own tables say of a layout is true of the file only where it has that layout. */
+function isSameSchema({ schema, backup }: FillTask): boolean {
+  const key = ({ type, name }: Entry) => `${type} ${fold(name)}`;
+  const own = ({ name }: Entry) => !isInternal(name);
+  const before = new Map(backup.schema.entries.filter(own).map((entry) => [key(entry), entry.sql]));
+  const now = schema.entries.filter(own);
+  return now.every((entry) => before.get(key(entry)) === entry.sql) && (!schema.whole || now.length === before.size);
+}
+
+/** @returns how many rows of the backup in its gaps were not taken */
+function fillTable(task: FillTask, db: Connection, target: Target): number {
+  const rows = new KeyedRows(db, target.shape);
+  const { gaps } = target;
+  let lost: readonly KeyRange[] | undefined;
+  let notTaken = 0;
+  for (const [at, gap] of gaps.entries()) {
+    const take = (row: KeyedRow) => target.fill(row, at);
+    const within = boundsOf(gap, target);
+    if (!gap.exact) {
+      lost ??= lostRanges(task, target);
+      for (const { from, upTo } of lost.filter((range) => mayMeet(range, gap, target))) {
+        const both: Bound[] = [...within, { side: "from", key: from }, { side: "upTo", key: upTo }];
+        for (const row of rows.within(both)) take(row);
+      }
+    }
+    for (const row of rows.within(within)) {
+      if (gap.exact ? take(row) : target.has(row)) continue;
+      target.refuse(row);
+      notTaken++;
+    }
+  }
+  return notTaken;
+}
+
+function boundsOf({ after, upTo }: Gap, { shape }: Target): Bound[] {
+  const last = shape.keyFields === null ? "upTo" : "below";
+  return [
+    ...(after === null ? [] : [{ side: "above" as const, key: after }]),
+    ...(upTo === null ? [] : [{ side: last as Bound["side"], key: upTo }]),
+  ];
+}
+
+/** Rowids can be compared here; of other keys SQLite decides. */
+function mayMeet(range: KeyRange, gap: Gap, { shape }: Target): boolean {
+  if (shape.keyFields !== null) return true;
+  const [from, upTo] = [range.from[0] as bigint, range.upTo[0] as bigint];
+  const beforeGap = gap.after !== null && upTo <= (gap.after[0] as bigint);
+  return !beforeGap && (gap.upTo === null || from <= (gap.upTo[0] as bigint));
+}
+
+/** What stood on pages of which nothing is known now: they are not read as anybody's, and not free. */
+function lostRanges({ backup, opened, setAside }: FillTask, { entry, shape }: Target): readonly KeyRange[] {
+  const { map, source } = opened.pages;
+  // What the database has given back since is not lost.
+  const last = opened.log?.pages ?? opened.fields?.pages ?? Number.POSITIVE_INFINITY;
+  const root = backup.schema.entries.find(
+    ({ type, name }) => type === "table" && fold(name) === fold(entry.name),
+  )?.root;
+  // The numbers of pages of another size say nothing.
+  if (root === undefined || backup.pages.source.pageSize !== source.pageSize) return [];
+  const isKnown = (page: number) => page > last || (!setAside.has(page) && (map.claimed(page) || map.isFree(page)));
+  return rangesOn(backup.pages, root, shape, (page) => !isKnown(page));
+}
+
+function countThere(db: Connection, table: Table): number {
+  return hasTable(db, table.name) ? countRows(db, table) : 0;
+}
