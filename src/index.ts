@@ -31,7 +31,7 @@ export type { MoveOptions, MoveReport } from "./operations/move.ts";
 export type { ChangeOptions, ChangeReport, OperationOptions } from "./operations/operation.ts";
 export type { PruneReport } from "./operations/prune.ts";
 export type { RebuildReport } from "./operations/rebuild-index.ts";
-export type { RecoveredTable, RecoverOptions, RecoverReport } from "./operations/recover.ts";
+export type { RecoverOptions, RecoverReport } from "./operations/recover.ts";
 export type { RestoreOptions } from "./operations/restore.ts";
 export type { VerifiedFile, VerifyOptions, VerifyReport } from "./operations/verify.ts";
 export type {
@@ -42,6 +42,8 @@ export type {
   FoundState,
   LaunchReport,
   ProgressEvent,
+  RecoveredTable,
+  Saved,
 } from "./report.ts";
 export type { CloseOptions, Guarded } from "./session.ts";
 export type { SettingsInput } from "./settings-glance.ts";

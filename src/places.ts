@@ -136,17 +136,21 @@ export function idOf({ stem }: Pick<Places, "stem">, file: string): string {
 
 export type SetAsideKind = "demoted" | "quarantined";
 
+/** After the name of a quarantined database: the backup that had rows for what could not be read of it. */
+export const HEALED_FROM = "-backup";
+
 /** What a file of the backup folder is, told by its name alone; its content has the last word. */
 export function readName(
   stem: string,
   file: string,
 ): { kind: "backup" | SetAsideKind; version: string | null; sidecar: boolean } | null {
   if (!file.startsWith(`${stem}-`)) return null;
-  const found = /^(?<name>.+)\.sqlite(?<sidecar>-wal|-shm|-journal)?$/.exec(file.slice(stem.length + 1));
-  const name = found?.groups?.name;
+  const found = /^(?<name>.+)\.sqlite(?<ending>-wal|-shm|-journal|-backup)?$/.exec(file.slice(stem.length + 1));
+  const { name, ending } = found?.groups ?? {};
   if (name === undefined) return null;
-  const sidecar = found?.groups?.sidecar !== undefined;
+  const sidecar = ending !== undefined;
   if (/^\d{8}T\d{6}Z-corrupt(-\d+)?$/.test(name)) return { kind: "quarantined", version: null, sidecar };
+  if (ending === HEALED_FROM) return null;
   const versioned = /^(?:v(?<version>\d.*?)|unstamped)(?<demoted>-demoted)?(?:-\d+)?$/.exec(name);
   if (!versioned) return null;
   const version = versioned.groups?.version ?? null;

@@ -1,6 +1,7 @@
 /** What a launch tells: the report, and the events on the way to it. */
 import type { LayoutRelation } from "./database/layout.ts";
 import type { Refusal } from "./errors.ts";
+import type { ShownValue } from "./recovery/values.ts";
 
 export type ActionName =
   | "finish-swap"
@@ -18,6 +19,48 @@ export type ActionName =
   | "write"
   | "move"
   | "remove";
+
+/** What came back of a table. */
+export interface RecoveredTable {
+  readonly table: string;
+  /** In the table again. */
+  readonly rows: number;
+  /** Of these, rows on pages that nothing led to any more. */
+  readonly orphans: number;
+  /**
+   * Of these, rows of a backup in the place of pages that cannot be read, and which they are: keys above `after` up to
+   * `upTo`, null for the end of the table; the first 1000 ranges.
+   */
+  readonly fromBackup: {
+    readonly rows: number;
+    readonly ranges: readonly {
+      readonly after: readonly ShownValue[] | null;
+      readonly upTo: readonly ShownValue[] | null;
+      readonly rows: number;
+    }[];
+  };
+  /** Named on readable pages, but not to be read or believed themselves. */
+  readonly broken: number;
+  /** Rows that were found in its pages and are in lost and found: damaged, or in conflict with others. */
+  readonly setAside: number;
+  /** Parts of the table that stood on pages which cannot be read. */
+  readonly gaps: number;
+  /** How many rows may be lost in them at most; null where that cannot be known. */
+  readonly lostAtMost: number | null;
+}
+
+/** What came of a corrupt database that was healed. */
+export interface Saved {
+  /** Rows of the application's tables that could be read. */
+  readonly rows: number;
+  /** The backup that has rows for pages which cannot be read, and how many were taken; null where there is none. */
+  readonly fromBackup: { readonly file: string; readonly rows: number } | null;
+  /** How many rows may be lost at most; null where that cannot be known. */
+  readonly lostAtMost: number | null;
+  /** Rows that are not in a table of theirs for sure: of which none is known, or that may have been deleted. */
+  readonly lostAndFound: { readonly table: string; readonly rows: number } | null;
+  readonly tables: readonly RecoveredTable[];
+}
 
 /** One thing that a launch or a command did, or, in a plan, would do. */
 export interface ActionReport {
@@ -38,6 +81,8 @@ export interface ActionReport {
   readonly applied?: readonly string[];
   /** `restore`: what was written between these times is not in the backup. ISO 8601, UTC. */
   readonly lost?: { readonly from: string; readonly to: string };
+  /** `salvage` in a launch: what there is now. */
+  readonly saved?: Saved;
   /** `back-up`: the content equals the standing backup, so that one stays. */
   readonly unchanged?: true;
 }

@@ -17,7 +17,7 @@ export interface SettingsInput {
   readonly integrityCheck?: "auto" | "full";
   readonly integrityInterval?: string;
   readonly scrubInterval?: string;
-  readonly onCorruption?: "restore" | "refuse";
+  readonly onCorruption?: "heal" | "restore" | "refuse";
   readonly onMissing?: "restore" | "create" | "refuse";
   readonly onDowngrade?: "restore" | "refuse";
   readonly quarantineRetention?: number;

@@ -25,7 +25,7 @@ export interface Settings {
   readonly integrityCheck: "auto" | "full";
   readonly integrityInterval: number;
   readonly scrubInterval: number;
-  readonly onCorruption: "restore" | "refuse";
+  readonly onCorruption: "heal" | "restore" | "refuse";
   readonly onMissing: "restore" | "create" | "refuse";
   readonly onDowngrade: "restore" | "refuse";
   readonly quarantineRetention: number;
@@ -74,7 +74,7 @@ const KEYS = {
   "db-integrity-check": v.optional(choice(["auto", "full"]), "auto"),
   "db-integrity-interval": v.optional(duration, "7d"),
   "db-scrub-interval": v.optional(duration, "30d"),
-  "db-on-corruption": v.optional(choice(["restore", "refuse"]), "restore"),
+  "db-on-corruption": v.optional(choice(["heal", "restore", "refuse"]), "heal"),
   "db-on-missing": v.optional(choice(["restore", "create", "refuse"]), "restore"),
   "db-on-downgrade": v.optional(choice(["restore", "refuse"]), "restore"),
   "db-quarantine-retention": v.optional(count, 3),

@@ -135,6 +135,7 @@ describe("names in the backup folder", () => {
     ["library-unstamped.sqlite", { kind: "backup", version: null, sidecar: false }],
     ["library-unstamped-3.sqlite", { kind: "backup", version: null, sidecar: false }],
     ["library-v1.2.0.sqlite-wal", { kind: "backup", version: "1.2.0", sidecar: true }],
+    ["library-20261121T101500Z-corrupt.sqlite-backup", { kind: "quarantined", version: null, sidecar: true }],
     ["library-v1.4.0-demoted.sqlite", { kind: "demoted", version: "1.4.0", sidecar: false }],
     ["library-v1.4.0-demoted-2.sqlite", { kind: "demoted", version: "1.4.0", sidecar: false }],
     ["library-v1.4.0-rc.1-demoted.sqlite", { kind: "demoted", version: "1.4.0-rc.1", sidecar: false }],

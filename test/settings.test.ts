@@ -43,7 +43,7 @@ describe("defaults", () => {
       integrityCheck: "auto",
       integrityInterval: 7 * 86_400_000,
       scrubInterval: 30 * 86_400_000,
-      onCorruption: "restore",
+      onCorruption: "heal",
       onMissing: "restore",
       onDowngrade: "restore",
       quarantineRetention: 3,
@@ -174,10 +174,11 @@ const KEYS: Record<string, { good: [string, unknown][]; bad: [string, RegExp][] 
   },
   "db-on-corruption": {
     good: [
+      ['"heal"', "heal"],
       ['"restore"', "restore"],
       ['"refuse"', "refuse"],
     ],
-    bad: [['"create"', /^db-on-corruption = "create" must be "restore" or "refuse"\.$/]],
+    bad: [['"create"', /^db-on-corruption = "create" must be "heal" or "restore" or "refuse"\.$/]],
   },
   "db-on-missing": {
     good: [

@@ -5,7 +5,7 @@
 import { basename, join } from "node:path";
 import { SIDECARS } from "../database/files.ts";
 import { sha256Of } from "../database/read-raw.ts";
-import { numberedNames, type Places, quarantineName } from "../places.ts";
+import { HEALED_FROM, numberedNames, type Places, quarantineName } from "../places.ts";
 import { makePrivate, removeDurably, replaceFile } from "../platform/atomic-file.ts";
 import { fs } from "../platform/builtins.ts";
 import { checksumFileOf } from "./checksum-file.ts";
@@ -17,7 +17,7 @@ const { lstatSync, statSync } = fs;
 export function freeName(folder: string, name: string): string {
   for (const file of numberedNames(name)) {
     const path = join(folder, file);
-    if (["", ...SIDECARS, ".sha256"].every((ending) => !isTaken(path + ending))) return path;
+    if (["", ...SIDECARS, HEALED_FROM, ".sha256"].every((ending) => !isTaken(path + ending))) return path;
   }
   throw new Error("unreachable: there is no last number");
 }

@@ -228,7 +228,7 @@ function listSetAside(places: Places, names: readonly string[]): SetAside[] {
   for (const file of names) {
     const name = readName(places.stem, file);
     if (!name || name.kind === "backup" || unfitName(places.backups, file) !== null) continue;
-    const main = name.sidecar ? file.replace(/-(wal|shm|journal)$/, "") : file;
+    const main = name.sidecar ? file.replace(/-(wal|shm|journal|backup)$/, "") : file;
     const group = found.get(main) ?? { kind: name.kind, version: name.version, files: [] };
     group.files.push(file);
     found.set(main, group);

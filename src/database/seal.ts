@@ -8,7 +8,9 @@
  *
  * A quiet launch reads this file before SQLite is loaded: nothing heavy is imported here.
  */
+
 import { basename, relative } from "node:path";
+import { named } from "../errors.ts";
 import { type Places, temporaryIn } from "../places.ts";
 import { removeDurably, sameIdentity, syncFile, syncFolder, writeAtomically } from "../platform/atomic-file.ts";
 import { currentBoot, isSameBoot } from "../platform/boot.ts";
@@ -128,6 +130,11 @@ export function breakSeal(places: Places, { seal, file }: FoundSeal): void {
 export function recordOpened(places: Places, record: Omit<OpenedRecord, "boot">): void {
   writeRecord(places, find(places, places.opened).file, { ...record, boot: currentBoot() });
   removeSeal(places);
+}
+
+/** Before anything is done to the database. */
+export function dropSeal(places: Places): void {
+  named(`breaking the seal of ${places.database}`, () => removeSeal(places));
 }
 
 /** Durably, before the database is written to. */

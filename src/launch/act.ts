@@ -12,10 +12,12 @@ import { copier, reporter, runJob, stopIfAborted } from "../toolbox.ts";
 import type { Context } from "./context.ts";
 import type { Action, Doing } from "./decide.ts";
 import { type Facts, withVerification } from "./facts.ts";
+import { heal } from "./heal.ts";
 import { layoutsOf, learn, withCheck } from "./learn.ts";
 import { create, migrate, stamp } from "./migrate.ts";
 import { observe } from "./observe.ts";
-import { freePlace, restore } from "./restore.ts";
+import { freePlace } from "./replacement.ts";
+import { restore } from "./restore.ts";
 import { takeRestorePoint } from "./restore-point.ts";
 import { wait } from "./wait.ts";
 
@@ -36,6 +38,8 @@ export async function act(context: Context, facts: Facts, decision: Action): Pro
       return await verify(context, facts, decision);
     case "restore":
       return await restore(context, facts, decision);
+    case "salvage":
+      return await heal(context, facts, decision);
     case "create":
       return await create(context, facts, decision);
     case "restore-point":

@@ -13,7 +13,7 @@ import { isCheckDue } from "../database/seal.ts";
 import type { SelfDescription } from "../database/stamp.ts";
 import { clipped, type Refusal } from "../errors.ts";
 import type { Settings } from "../settings.ts";
-import { databaseIdOf, type Facts, relationOf, stampOf } from "./facts.ts";
+import { ALONE, databaseIdOf, type Facts, relationOf, stampOf } from "./facts.ts";
 
 export type Cause = "corruption" | "downgrade" | "missing";
 
@@ -31,6 +31,8 @@ export type Action =
   | { readonly do: "keep-log"; readonly reason: string }
   | { readonly do: "verify"; readonly backup: IndexEntry; readonly reason: string }
   | { readonly do: "restore"; readonly backup: IndexEntry; readonly cause: Cause; readonly reason: string }
+  /** Reads what can be read of a corrupt database, and fills up what cannot from the backup. */
+  | { readonly do: "salvage"; readonly backup: IndexEntry | null; readonly reason: string }
   | { readonly do: "create"; readonly reason: string }
   | { readonly do: "restore-point"; readonly reason: string }
   | { readonly do: "migrate"; readonly reason: string }
@@ -206,12 +208,13 @@ function integrity(facts: Facts, rules: Rules): Rule {
       code: "DB_CORRUPT",
       message: `${files.path} is corrupt: ${problem}.`,
       hint: app.readonly
-        ? "Start without readonly: true to restore the newest backup."
-        : 'Nothing was touched. Set db-on-corruption to "restore" to bring the newest backup back; the corrupt file is kept.',
+        ? "Start once without readonly: true: it is healed or restored then, as db-on-corruption says."
+        : 'Nothing was touched. Set db-on-corruption to "heal" to keep all that can be read of it, with rows of the newest backup for what cannot, or to "restore" to bring that backup back as it is; the corrupt file is kept.',
       details: { path: files.path, problems },
     });
   }
-  return restore(facts, candidates(facts), "corruption", what);
+  const own = candidates(facts);
+  return rules.onCorruption === "heal" ? heal(facts, own, what) : restore(facts, own, "corruption", what);
 }
 
 /** A stamp, once written, never goes away. */
@@ -400,7 +403,7 @@ function tryCandidate(facts: Facts, backup: IndexEntry, cause: Cause, what: stri
 function restore(facts: Facts, own: readonly IndexEntry[], cause: "corruption" | "missing", what: string): Decision {
   const { files, survey } = facts;
   if (survey.unreadable) return refuse(survey.unreadable);
-  const ids = new Set(own.map((entry) => entry.databaseId));
+  const ids = idsOf(own);
   const found = own.map((entry) => entry.file);
   const unidentified =
     survey.unidentified.length > 0 ? ` (${survey.unidentified.join(", ")} cannot be read as one)` : "";
@@ -417,13 +420,31 @@ function restore(facts: Facts, own: readonly IndexEntry[], cause: "corruption" |
   if (next) return tryCandidate(facts, next, cause, what);
   return refuse({
     code: "NO_USABLE_BACKUP",
-    message: `${files.path} cannot be restored: ${what}, and ${own.length === 0 ? `there is no backup of it${unidentified}` : `none of ${own.length} backup${own.length === 1 ? "" : "s"} is usable`}.${kept}${rejected(facts)}`,
+    message: `${files.path} cannot be restored: ${what}, and ${own.length === 0 ? `there is no backup of it${unidentified}` : `none of ${own.length} backup${own.length === 1 ? "" : "s"} is usable`}.${kept}${rejected(facts)}${unused(facts)}`,
     hint:
-      own.length === 0 && survey.unidentified.length === 0
-        ? `Keep a copy of ${files.path} and put a backup of your own in its place. To begin with an empty database, move the file away.`
-        : "Nothing was touched. Keep a copy of the whole folder before you try anything else.",
+      facts.salvages.size > 0
+        ? "Nothing was touched. What can be read of it all the same goes to a file beside it: holdfast recover"
+        : own.length === 0 && survey.unidentified.length === 0
+          ? `Keep a copy of ${files.path} and put a backup of your own in its place. To begin with an empty database, move the file away.`
+          : "Nothing was touched. Keep a copy of the whole folder before you try anything else.",
     details: { path: files.path, rejected: rejections(facts) },
   });
+}
+
+/** What can be read of it comes first; where that is not enough, a backup as it is. */
+function heal(facts: Facts, own: readonly IndexEntry[], what: string): Decision {
+  const backup = nextCandidate(facts, own);
+  const isDecided = facts.survey.unreadable !== null || idsOf(own).size > 1;
+  if (isDecided || (backup && !facts.verifications.has(backup.file))) return restore(facts, own, "corruption", what);
+  if (facts.salvages.has(backup?.file ?? ALONE)) return restore(facts, own, "corruption", what);
+  const reason = backup
+    ? `${what}; all that can be read of it is kept, and ${backup.file} has rows for what cannot`
+    : `${what}, and no backup of it is usable; all that can be read of it is kept`;
+  return { do: "salvage", backup: backup ?? null, reason };
+}
+
+function idsOf(own: readonly IndexEntry[]): ReadonlySet<string> {
+  return new Set(own.map((entry) => entry.databaseId));
 }
 
 function rejections(facts: Facts): { file: string; reason: string }[] {
@@ -433,6 +454,12 @@ function rejections(facts: Facts): { file: string; reason: string }[] {
 function rejected(facts: Facts): string {
   const all = rejections(facts).map(({ file, reason }) => `${file}: ${reason}`);
   return all.length > 0 ? ` (${all.join("; ")})` : "";
+}
+
+/** Why nothing was made of what could be read. */
+function unused({ salvages }: Facts): string {
+  const why = [...salvages.values()].at(-1);
+  return why === undefined ? "" : ` What can be read of it is not enough: ${why}.`;
 }
 
 function impossible(facts: Facts, reason: string): Decision {

@@ -56,14 +56,19 @@ export interface Facts {
   /** A copy of the log, as it was found, is set aside. */
   readonly logKept: boolean;
   readonly verifications: ReadonlyMap<string, Verification>;
+  /** Why what was read of the corrupt file is not used, by the backup that filled it up; {@link ALONE} without one. */
+  readonly salvages: ReadonlyMap<string, string>;
   /** The first pending migration that must not run, and why. */
   readonly unfit: { readonly name: string; readonly why: string } | null;
   readonly restorePoint: { readonly file: string } | { readonly failed: Refusal } | null;
   /** The id in the stamp, or the one that an unstamped or new database is to get. */
   readonly databaseId: string;
-  /** The file that this launch restored from. */
+  /** The file that this launch restored from, or that is kept of the corrupt database that it healed. */
   readonly restoredFrom: string | null;
 }
+
+/** No backup has such a name. */
+export const ALONE = "";
 
 export function stampOf(facts: Facts): Stamp | null {
   return facts.whole?.self?.stamp ?? null;

@@ -74,6 +74,18 @@ export async function foresee(context: Context, facts: Facts, decision: Action):
       const restored = { ...facts, databaseId: backup.databaseId, restoredFrom: backup.file };
       return upToDate(context, restored, ledger.length, self?.stamp?.appVersion);
     }
+    case "salvage": {
+      const { backup } = decision;
+      actions.push({ action: "salvage", reason, file: places.database, certain });
+      const aside = freeName(places.backups, quarantineName(places.stem, facts.now));
+      actions.push({ action: "quarantine", reason: "it is kept, whatever happens", file: aside, certain });
+      const self = facts.whole?.self ?? null;
+      const ledger = self?.ledger ?? [];
+      const databaseId = self?.stamp?.databaseId ?? backup?.databaseId ?? facts.databaseId;
+      const healed = { ...facts, databaseId, restoredFrom: aside };
+      // What its ledger says when all of it is read cannot be known before.
+      return upToDate(context, healed, ledger.length || facts.app.layout.length, self?.stamp?.appVersion);
+    }
     case "create":
       actions.push({ action: "create", reason, file: places.database, certain });
       return upToDate(context, facts, 0);

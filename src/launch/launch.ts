@@ -1,9 +1,9 @@
 /** The launch: observe, decide, act, until the database may be opened or is refused. */
 import { isAbsent } from "../database/files.ts";
 import { type Layout, relate } from "../database/layout.ts";
-import { removeSeal } from "../database/seal.ts";
+import { dropSeal } from "../database/seal.ts";
 import type { Stamp } from "../database/stamp.ts";
-import { HoldfastError, named } from "../errors.ts";
+import { HoldfastError } from "../errors.ts";
 import type { Found } from "../report.ts";
 import { act } from "./act.ts";
 import type { Context } from "./context.ts";
@@ -30,9 +30,7 @@ export async function launch(context: Context, onFound: (found: Found) => void):
     }
     if (decision.do === "open") return facts;
     if (decision.do === "refuse") throw new HoldfastError(decision.refusal);
-    if (!context.dryRun && !LOOKING.has(decision.do)) {
-      named(`breaking the seal of ${context.places.database}`, () => removeSeal(context.places));
-    }
+    if (!context.dryRun && !LOOKING.has(decision.do) && decision.do !== "salvage") dropSeal(context.places);
     const next = context.dryRun ? await foresee(context, facts, decision) : await act(context, facts, decision);
     if (next === null) return facts;
     facts = next;
@@ -40,7 +38,7 @@ export async function launch(context: Context, onFound: (found: Found) => void):
   throw new Error("a launch came to no end");
 }
 
-/** Decisions that only add to what is known. */
+/** Decisions that only add to what is known; a salvage may come to nothing too, and breaks the seal when it does not. */
 const LOOKING: ReadonlySet<Decision["do"]> = new Set(["wait", "examine", "verify"]);
 
 export function describeFound(facts: Facts): Found {

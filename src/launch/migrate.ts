@@ -194,7 +194,8 @@ export function writeStampNow(context: Context, db: Connection, layout: Layout, 
   const { appVersion } = context.settings;
   const begun = reporter(context);
   const found = describe(db).stamp;
-  if (found?.appVersion === appVersion && found.layout === fingerprint(layout)) return;
+  const stands = found?.databaseId === databaseId && found.appVersion === appVersion;
+  if (stands && found.layout === fingerprint(layout)) return;
   db.transaction(() => writeStamp(db, { databaseId, appVersion, layout: fingerprint(layout), changedAt: now }))();
   begun({
     action: "stamp",

@@ -50,6 +50,7 @@ export async function observe(context: Context, waited: boolean): Promise<Facts>
     othersAlive: othersAlive(survey, places),
     logKept: false,
     verifications: new Map(),
+    salvages: new Map(),
     unfit: null,
     restorePoint: null,
     databaseId: randomUUID(),

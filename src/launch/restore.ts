@@ -3,24 +3,17 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { IndexEntry } from "../backups/index-file.ts";
-import { noteRestore } from "../backups/restores.ts";
-import { freeName } from "../backups/set-aside.ts";
-import { isAbsent, observeFiles, SIDECARS } from "../database/files.ts";
-import type { Inspection } from "../database/integrity.ts";
-import { relate } from "../database/layout.ts";
-import { removeBackupRow } from "../database/stamp.ts";
-import { settle, swap } from "../database/swap.ts";
-import { messageOf, toHoldfastError } from "../errors.ts";
-import { demotedName, quarantineName, temporaryIn } from "../places.ts";
-import { createPrivateFolder, makePrivate, syncFile } from "../platform/atomic-file.ts";
-import { copier, reporter, runJob, stopIfAborted } from "../toolbox.ts";
+import { isAbsent, observeFiles } from "../database/files.ts";
+import { toHoldfastError } from "../errors.ts";
+import { temporaryIn } from "../places.ts";
+import { reporter, runJob } from "../toolbox.ts";
 import type { Context } from "./context.ts";
-import type { Cause, Doing } from "./decide.ts";
+import type { Doing } from "./decide.ts";
 import { type Facts, stampOf, withVerification } from "./facts.ts";
-import { layoutsOf, learn, withCheck } from "./learn.ts";
-import { runMigrations, writeStampNow } from "./migrate.ts";
-import { dropStaged, takeOwner } from "./staged.ts";
-import { whenFree } from "./wait.ts";
+import { learn, withCheck } from "./learn.ts";
+import { confirmLater } from "./loop.ts";
+import { makeReady, putInPlace } from "./replacement.ts";
+import { dropStaged } from "./staged.ts";
 
 /**
  * One swap: the backup is copied beside the database, migrated, stamped and checked there, and only then takes
@@ -36,13 +29,12 @@ export async function restore(context: Context, facts: Facts, decision: Doing<"r
   const before = context.actions.length;
   try {
     await runJob(context, "stage", { from: join(places.backups, backup.file), to: staged, sha256: verified.sha256 });
-    await makeReady(context, facts, staged, verified.inspection);
-    const inspection = await runJob(context, "examine", {
+    const row = verified.inspection.self?.backup;
+    const inspection = await makeReady(context, facts, {
       path: staged,
-      scope: "alone",
-      check: "full",
-      scratch: temporaryIn(places.folder, places, "look"),
-      beside: false,
+      inspection: verified.inspection,
+      databaseId: row?.databaseId ?? randomUUID(),
+      journalMode: row?.journalMode ?? "delete",
     });
     if (inspection.verdict.kind !== "sound") {
       dropStaged(context.places, staged);
@@ -52,18 +44,7 @@ export async function restore(context: Context, facts: Facts, decision: Doing<"r
         reason: "its copy failed the check after it was made ready",
       });
     }
-    takeOwner(staged, facts.files.path, verified.inspection.self?.backup?.fileMode);
-    syncFile(staged);
-    stopIfAborted(context.signal);
-    const aside = await setAsideName(context, facts, cause);
-    const letGo =
-      cause === "downgrade" ? await whenFree(context, () => settle(context.engine, places.database)) : () => {};
-    try {
-      await swap({ places, staged, aside }, copier(context));
-    } finally {
-      letGo();
-    }
-    if (aside !== null) for (const ending of ["", ...SIDECARS]) makePrivate(aside + ending);
+    const aside = await putInPlace(context, facts, staged, { cause, fileMode: row?.fileMode });
     const inner = context.actions.splice(before);
     const lost = lossWindow(facts, backup);
     report({
@@ -87,7 +68,7 @@ export async function restore(context: Context, facts: Facts, decision: Doing<"r
       });
     }
     context.actions.push(...inner);
-    await confirmLater(context, backup, facts.now);
+    await confirmLater(context, { databaseId: backup.databaseId, at: facts.now, file: backup.file });
     const next = {
       ...facts,
       files: observeFiles(places.database),
@@ -102,64 +83,10 @@ export async function restore(context: Context, facts: Facts, decision: Doing<"r
   }
 }
 
-/** Turns the copy of a backup into a database of this app version. */
-async function makeReady(context: Context, facts: Facts, staged: string, inspection: Inspection): Promise<void> {
-  const row = inspection.self?.backup;
-  const { applied, known } = layoutsOf(context, staged, inspection);
-  const relation = relate(applied, known);
-  const databaseId = row?.databaseId ?? randomUUID();
-  const bare = context.engine.openUntrusted(staged, "readwrite");
-  try {
-    removeBackupRow(bare);
-  } finally {
-    bare.close();
-  }
-  const db = context.engine.open(staged, "readwrite");
-  try {
-    db.pragma("locking_mode = EXCLUSIVE");
-    if (relation === "behind") await runMigrations(context, db, applied, known, databaseId, facts.now, false);
-    else if (relation === "equal") writeStampNow(context, db, known, databaseId, facts.now);
-    if (row?.journalMode === "wal") db.pragma("journal_mode = WAL");
-  } finally {
-    db.close();
-  }
-}
-
-async function setAsideName(context: Context, facts: Facts, cause: Cause): Promise<string | null> {
-  const { stem } = context.places;
-  if (cause === "missing") return null;
-  if (cause === "corruption") return await freePlace(context, quarantineName(stem, facts.now));
-  return await freePlace(context, demotedName(stem, stampOf(facts)?.appVersion ?? null));
-}
-
-export async function freePlace(context: Context, name: string): Promise<string> {
-  const { backups } = context.places;
-  try {
-    createPrivateFolder(backups);
-    return freeName(backups, name);
-  } catch (error) {
-    throw toHoldfastError(error, `making room in ${backups}`) ?? error;
-  }
-}
-
 /** What was written after the backup is not in it; until when there was something to write is told by the file. */
 function lossWindow(facts: Facts, backup: IndexEntry): { from: string; to: string } {
   const { main, sidecars } = facts.files;
   const times = [main, sidecars["-wal"]].flatMap((file) => (file ? [Number(BigInt(file.mtime) / 1_000_000n)] : []));
   const to = isAbsent(facts.files) ? facts.now : new Date(Math.max(...times)).toISOString();
   return { from: backup.createdAt, to: to < backup.createdAt ? backup.createdAt : to };
-}
-
-/** Two restores with no clean close between are a loop; a person should hear of it. */
-async function confirmLater(context: Context, backup: IndexEntry, now: string): Promise<void> {
-  const restore = { databaseId: backup.databaseId, at: now, file: backup.file };
-  try {
-    const previous = await noteRestore(context.engine.openPlain, context.places, restore);
-    if (!previous) return;
-    context.warnings.push(
-      `This is a loop: the database was restored from ${previous.file} at ${previous.at} already, and was not closed cleanly since. The medium or the application may be damaging it.`,
-    );
-  } catch (error) {
-    context.warnings.push(`The restore could not be noted in the index: ${messageOf(error)}`);
-  }
 }

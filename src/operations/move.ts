@@ -4,7 +4,7 @@ import { checksumFileOf } from "../backups/checksum-file.ts";
 import { readIndex, withIndexLock, writeIndex } from "../backups/index-file.ts";
 import { SIDECARS } from "../database/files.ts";
 import { noteMoved } from "../database/moved.ts";
-import { removeSeal } from "../database/seal.ts";
+import { dropSeal } from "../database/seal.ts";
 import { settle, unsettle } from "../database/swap.ts";
 import { named } from "../errors.ts";
 import { takeOwner } from "../launch/staged.ts";
@@ -113,7 +113,7 @@ async function relocate(
   const staging = isNew
     ? join(dirname(to.folder), `.${basename(to.folder)}-moving.tmp`)
     : join(to.folder, `.${to.stem}-moving.tmp`);
-  named(`breaking the seal of ${places.database}`, () => removeSeal(places));
+  dropSeal(places);
   const letGo = await whenFree(op, () => settle(engine, places.database));
   try {
     await copyAll(op, stock, staging, kept);

@@ -11,7 +11,9 @@ import { temporaryIn } from "../places.ts";
 import { createPrivateFolder, replaceFile, sameIdentity, syncFile } from "../platform/atomic-file.ts";
 import { fs } from "../platform/builtins.ts";
 import { requireSpace } from "../platform/free-space.ts";
-import type { SalvagedTable, SalvageReport } from "../recovery/salvage/report.ts";
+import { describeTable } from "../recovery/salvage/describe.ts";
+import type { SalvageReport } from "../recovery/salvage/report.ts";
+import type { RecoveredTable } from "../report.ts";
 import type { SettingsInput } from "../settings-glance.ts";
 import { reporter, runJob, stopIfAborted } from "../toolbox.ts";
 import { checkFile } from "./check-file.ts";
@@ -34,23 +36,6 @@ export interface RecoverOptions extends OperationOptions {
   readonly deleted?: boolean | undefined;
   /** Only checks, and says where the new file would go. Default false. */
   readonly dryRun?: boolean | undefined;
-}
-
-/** What came back of a table. */
-export interface RecoveredTable {
-  readonly table: string;
-  /** In the table again. */
-  readonly rows: number;
-  /** Of these, rows on pages that nothing led to any more. */
-  readonly orphans: number;
-  /** Named on readable pages, but not to be read or believed themselves. */
-  readonly broken: number;
-  /** Rows that were found in its pages and are in lost and found: damaged, or in conflict with others. */
-  readonly setAside: number;
-  /** Parts of the table that stood on pages which cannot be read. */
-  readonly gaps: number;
-  /** How many rows may be lost in them at most; null where that cannot be known. */
-  readonly lostAtMost: number | null;
 }
 
 export interface RecoverReport extends ChangeReport {
@@ -190,17 +175,4 @@ async function requireSoundResult(op: Operation, path: string, from: string): Pr
     hint: "Give the command again; if it happens again, check the medium.",
     details: { path: from },
   });
-}
-
-function describeTable(salvaged: SalvagedTable): RecoveredTable {
-  const { table, byTree, byOrphanPage, broken, setAside, gaps, lostAtMost } = salvaged;
-  return {
-    table,
-    rows: byTree + byOrphanPage,
-    orphans: byOrphanPage,
-    broken,
-    setAside,
-    gaps: gaps.length,
-    lostAtMost: lostAtMost === null ? null : Number(lostAtMost),
-  };
 }

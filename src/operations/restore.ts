@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { freeName } from "../backups/set-aside.ts";
 import { livingSidecars, observeFiles, SIDECARS } from "../database/files.ts";
 import { discard } from "../database/look.ts";
-import { removeSeal, trustOf } from "../database/seal.ts";
+import { dropSeal, trustOf } from "../database/seal.ts";
 import { removeBackupRow } from "../database/stamp.ts";
 import { settle, swap, unfinishedSwap, unsettle } from "../database/swap.ts";
 import { HoldfastError, named } from "../errors.ts";
@@ -141,7 +141,7 @@ async function replaceDatabase(
     await stageDatabase(op, source, verified, staged, places.database, stock.database.journalMode);
     await stageExtras(op, source, extras);
     stopIfAborted(op.signal);
-    named(`breaking the seal of ${places.database}`, () => removeSeal(places));
+    dropSeal(places);
     if (opens) {
       letGo = await whenFree(op, () => settle(engine, places.database));
       settled = true;

@@ -70,7 +70,7 @@ describe("plan", () => {
   });
 
   test("tells why it would refuse on standard error", async () => {
-    const app = new CommandLine('db-app-version = "1.0.0"');
+    const app = new CommandLine('db-app-version = "1.0.0"', 'db-on-corruption = "restore"');
     writeFileSync(app.path, "no database");
     const { exitStatus, stdout, stderr } = await app.run(["plan"]);
     expect(exitStatus).toBe(STATUS_OF.NO_USABLE_BACKUP);

@@ -244,7 +244,8 @@ describe("a database that is not there", () => {
   });
 });
 
-describe("a corrupt database", () => {
+describe('a corrupt database, with db-on-corruption = "restore"', () => {
+  const RESTORE = { onCorruption: "restore" } as const;
   const damages: [string, (file: string) => void][] = [
     ["truncated", (file) => truncateSync(file, statSync(file).size - 5000)],
     ["text", (file) => writeFileSync(file, "Dear diary,\n".repeat(100))],
@@ -261,7 +262,7 @@ describe("a corrupt database", () => {
     await app.launch("1.0.0");
     damage(app.path);
     const found = hashOf(app.path);
-    const report = await app.launch("1.0.0");
+    const report = await app.launch("1.0.0", [], RESTORE);
     expect(report.found.state).toBe("corrupt");
     expect(names(report)).toEqual(["check", "restore", "quarantine", "back-up"]);
     expect(app.titles()).toEqual(["Emma"]);
@@ -275,7 +276,7 @@ describe("a corrupt database", () => {
     overwrite(app.path, 0, Buffer.alloc(4096));
     overwrite(join(app.backups, "library-v1.0.0.sqlite"), 5000, Buffer.from("x"));
     const before = app.snapshot();
-    const error = await app.refusal("1.0.0");
+    const error = await app.refusal("1.0.0", RESTORE);
     expect(error.code).toBe("NO_USABLE_BACKUP");
     expect(app.snapshot()).toEqual(before);
   });
@@ -288,7 +289,7 @@ describe("a corrupt database", () => {
     await app.launch("1.1.0");
     overwrite(join(app.backups, "library-v1.1.0.sqlite"), 5000, Buffer.from("x"));
     overwrite(app.path, 4096, Buffer.alloc(4096));
-    const report = await app.launch("1.1.0");
+    const report = await app.launch("1.1.0", [], RESTORE);
     expect(app.titles()).toEqual(["Emma"]);
     expect(report.warnings.join()).toContain("library-v1.1.0.sqlite was passed over: its bytes do not match");
   });

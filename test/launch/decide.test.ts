@@ -810,7 +810,7 @@ describe("the database is corrupt", () => {
       when: "a read-only launch refuses",
       facts: facts(BACKUPS, damaged, READONLY),
       decision: refuse("DB_CORRUPT", /is corrupt: Tree 3 page 7/, {
-        hint: "Start without readonly: true to restore the newest backup.",
+        hint: "Start once without readonly: true: it is healed or restored then, as db-on-corruption says.",
       }),
     },
     {
@@ -833,6 +833,91 @@ describe("the database is corrupt", () => {
       decision: { do: "open" },
     },
   ]);
+});
+
+describe('the database is corrupt, and db-on-corruption is "heal"', () => {
+  const HEAL: Partial<Rules> = { onCorruption: "heal" };
+  const damaged = examined({}, DAMAGE);
+  const unreadable = examined(null, corrupt("file is not a database"));
+  const bothFail = verified([NEWER, { fails: "it is corrupt: x" }], [OLDER, { fails: "the file is gone" }]);
+  const tried = (...files: readonly string[]): Partial<Facts> => ({
+    salvages: new Map(files.map((file) => [file, "not one row could be read"])),
+  });
+  const salvage = (file: string | null) => ({ do: "salvage", backup: file === null ? null : { file } });
+  decides(
+    [
+      { when: "the newest backup is verified first", facts: facts(BACKUPS, damaged), decision: verify(NEWER.file) },
+      {
+        when: "it is sound: what can be read is read, with its help",
+        facts: facts(BACKUPS, damaged, verified([NEWER, "sound"])),
+        decision: {
+          ...salvage(NEWER.file),
+          reason: expect.stringContaining("library-v1.2.0.sqlite has rows for what cannot"),
+        },
+      },
+      {
+        when: "it fails: the next is tried",
+        facts: facts(BACKUPS, damaged, verified([NEWER, { fails: "it is corrupt: x" }])),
+        decision: verify(OLDER.file),
+      },
+      {
+        when: "the result was not used: the backup is restored as it is",
+        facts: facts(BACKUPS, damaged, verified([NEWER, "sound"]), tried(NEWER.file)),
+        decision: restoreFrom(NEWER.file, "corruption"),
+      },
+      {
+        when: "and its copy failed: what can be read is tried with the next",
+        facts: facts(
+          BACKUPS,
+          damaged,
+          verified([NEWER, { fails: "its copy failed the check" }], [OLDER, "sound"]),
+          tried(NEWER.file),
+        ),
+        decision: salvage(OLDER.file),
+      },
+      {
+        when: "there is no backup at all: what can be read",
+        facts: facts(unreadable),
+        decision: { ...salvage(null), reason: expect.stringContaining("no backup of it is usable") },
+      },
+      {
+        when: "every backup failed: what can be read",
+        facts: facts(BACKUPS, damaged, bothFail),
+        decision: salvage(null),
+      },
+      {
+        when: "only files that do not say whose they are: what can be read",
+        facts: facts(UNIDENTIFIED, damaged),
+        decision: salvage(null),
+      },
+      {
+        when: "nothing can be read, and no backup is usable: refused",
+        facts: facts(BACKUPS, damaged, bothFail, tried("")),
+        decision: refuse(
+          "NO_USABLE_BACKUP",
+          /still in place.* What can be read of it is not enough: not one row could be read\.$/,
+          {
+            hint: expect.stringMatching(/holdfast recover$/),
+          },
+        ),
+      },
+      {
+        when: "its stamp cannot be read and the backups are of several databases: refused",
+        facts: facts(unreadable, { survey: survey(OLDER, indexEntry({ ...NEWER, databaseId: "another-id" })) }),
+        decision: refuse("NO_USABLE_BACKUP", /backups are of 2 different databases/),
+      },
+      {
+        when: "the backup folder cannot be read: refused with that error",
+        facts: facts(damaged, UNREADABLE),
+        decision: { do: "refuse", refusal: NO_ACCESS },
+      },
+      {
+        when: "a read-only launch refuses",
+        facts: facts(BACKUPS, damaged, READONLY),
+        decision: refuse("DB_CORRUPT", /is corrupt: Tree 3 page 7/),
+      },
+    ].map((row) => ({ ...row, rules: HEAL })),
+  );
 });
 
 describe("the layout is ahead and declared compatible", () => {

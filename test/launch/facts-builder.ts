@@ -140,6 +140,7 @@ export function facts(...parts: readonly Partial<Facts>[]): Facts {
     recordedId: null,
     checked: true,
     logKept: false,
+    salvages: new Map(),
     lastCheck: null,
     backupsFolder: BACKUPS_FOLDER,
     moved: null,

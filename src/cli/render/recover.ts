@@ -1,4 +1,5 @@
-import type { RecoveredTable, RecoverReport } from "../../operations/recover.ts";
+import type { RecoverReport } from "../../operations/recover.ts";
+import type { RecoveredTable } from "../../report.ts";
 import { clean, layOut, localTimes, paint, table, wrap } from "./page.ts";
 
 export function renderRecover(report: RecoverReport): string {

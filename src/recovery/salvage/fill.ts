@@ -5,6 +5,7 @@
  * or were deleted since: those are set aside, never brought back into their table.
  */
 import type { Connection, Engine } from "../../database/open.ts";
+import { LEDGER } from "../../database/own-tables.ts";
 import { countRows, fold, isInternal, readTables, rowsOf, type Table } from "../tables.ts";
 import type { Gap } from "./gaps.ts";
 import { type Bound, type KeyedRow, KeyedRows } from "./key-range.ts";
@@ -27,6 +28,8 @@ export interface Backup {
 export interface FillTask {
   readonly engine: Engine;
   readonly backup: Backup;
+  /** Else it has the same layout at most, and says nothing of rows but those that tell the layout. */
+  readonly isBackup: boolean;
   /** The damaged file. */
   readonly opened: Opened;
   readonly schema: FoundSchema;
@@ -37,12 +40,12 @@ export interface FillTask {
 }
 
 export function fillGaps(task: FillTask): Healing {
-  const { engine, backup, targets, database } = task;
+  const { engine, backup, isBackup, targets, database } = task;
   const db = engine.openUntrusted(backup.path, "readonly");
   try {
     const leftOut: { table: string; reason: string }[] = [];
     let notTaken = 0;
-    for (const target of targets.filter(({ hasGaps }) => hasGaps)) {
+    for (const target of targets.filter(({ hasGaps, entry }) => hasGaps && (isBackup || entry.name === LEDGER))) {
       const reason = reasonToLeaveOut(task, db, target);
       if (reason === null) notTaken += fillTable(task, db, target);
       else leftOut.push({ table: target.entry.name, reason });

@@ -110,12 +110,19 @@ export class RowidGaps {
     return this.#ranges.map(({ after, upTo, ...rest }) => ({ after: key(after), upTo: key(upTo), ...rest }));
   }
 
-  /** How many rows can be missing at most; null where a range has no end. */
-  most(): bigint | null {
+  /**
+   * How many rows can be missing at most; null where a range has no end.
+   *
+   * @param above the table has no rowids up to this one
+   * @param upTo the table has no rowids beyond this one
+   */
+  most(above: Rowid = LOWEST, upTo: Rowid = HIGHEST): bigint | null {
     let sum = 0n;
-    for (const { after, upTo } of this.#ranges) {
-      if (after === LOWEST || upTo === HIGHEST) return null;
-      sum += BigInt(upTo) - BigInt(after);
+    for (const range of this.#ranges) {
+      const after = range.after === LOWEST ? above : range.after;
+      const last = range.upTo === HIGHEST ? upTo : range.upTo;
+      if (after === LOWEST || last === HIGHEST) return null;
+      if (last > after) sum += BigInt(last) - BigInt(after);
     }
     return sum;
   }

@@ -13,6 +13,7 @@ import { LostAndFound } from "./lost-and-found.ts";
 import type { Opened } from "./open-pages.ts";
 import type { Entry } from "./schema.ts";
 import { createEntry, type NotRebuilt, type Skeleton } from "./skeleton.ts";
+import type { Rowid } from "./varint.ts";
 import { restoreVirtualTables } from "./virtual-tables.ts";
 
 const ENCODINGS = { utf8: "UTF-8", utf16le: "UTF-16le", utf16be: "UTF-16be" } as const;
@@ -69,6 +70,12 @@ export class NewDatabase {
 
   keepSequence([table, sequence]: Row): void {
     if (typeof table === "string" && sequence !== undefined) this.#sequences.set(table, [table, sequence]);
+  }
+
+  /** Of a table that has AUTOINCREMENT, where that can be read. */
+  lastRowidOf(table: string): Rowid | null {
+    const sequence = this.#sequences.get(table)?.[1];
+    return typeof sequence === "number" || typeof sequence === "bigint" ? sequence : null;
   }
 
   /** Once all rows are there that could be read: those that are added after them meet its constraints. */

@@ -25,9 +25,16 @@ export interface Opened {
   readonly logRefused: string | null;
 }
 
-/** @param likely what a schema donor says of the layout, for a file whose header is gone */
-export function openPages(path: string, likely: readonly Layout[], onPage: (page: number, of: number) => void): Opened {
-  const read = readLog(path);
+export interface OpenPages {
+  /** A log beside it is another database's. */
+  readonly alone?: boolean | undefined;
+  /** What a schema donor says of the layout, for a file whose header is gone. */
+  readonly likely?: readonly Layout[];
+  readonly onPage?: (page: number, of: number) => void;
+}
+
+export function openPages(path: string, { alone = false, likely = [], onPage = () => {} }: OpenPages = {}): Opened {
+  const read = alone ? "it is another database's" : readLog(path);
   const log = read !== null && typeof read === "object" ? read : null;
   const first = firstBytes(path, log);
   const layout = findLayout(path, first, [...(log ? [{ pageSize: log.pageSize }] : []), ...likely]);

@@ -22,7 +22,7 @@ export interface SalvagedTable {
   readonly gaps: readonly (Gap & { readonly fromBackup: number })[];
   /**
    * How many rowids fall into the gaps, used or not, without those that a backup had; null where a gap has no end, or
-   * the table no rowids.
+   * the table no rowids. Rowids begin with 1 where none that was read is lower.
    */
   readonly lostAtMost: bigint | null;
 }

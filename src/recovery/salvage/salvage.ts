@@ -25,6 +25,8 @@ export interface SalvageOrder {
   readonly from: string;
   /** Where the new database goes: there must be nothing yet. */
   readonly to: string;
+  /** The log or journal beside it is another database's, and is left alone. */
+  readonly alone?: boolean;
   /** Another SQLite file with the same tables: a backup, or the migrations run on an empty database. */
   readonly donor?: string;
   /** A sound backup of the same database: its rows fill what cannot be read. Stands in for a donor too. */
@@ -43,7 +45,7 @@ export function salvage(engine: Engine, order: SalvageOrder, onProgress: OnProgr
     const donor = openDonor(order);
     try {
       const read = (from: string) => salvageFrom(engine, { ...order, from }, donor, onProgress);
-      return { ...withoutJournal(engine, order, read), from: order.from };
+      return { ...(order.alone ? read(order.from) : withoutJournal(engine, order, read)), from: order.from };
     } finally {
       donor?.pages.source.close();
     }
@@ -58,7 +60,7 @@ interface Donor extends Backup {
 function openDonor({ donor, backup }: SalvageOrder): Donor | null {
   const path = backup ?? donor;
   if (path === undefined) return null;
-  const { pages, layout } = openPages(path, [], () => {});
+  const { pages, layout } = openPages(path);
   try {
     return { path, pages, layout, schema: readSchema(pages, "donor") };
   } catch (error) {
@@ -69,7 +71,7 @@ function openDonor({ donor, backup }: SalvageOrder): Donor | null {
 
 function salvageFrom(engine: Engine, order: SalvageOrder, donor: Donor | null, onProgress: OnProgress): SalvageReport {
   const tell = teller(onProgress);
-  const opened = openPages(order.from, donor ? [donor.layout] : [], tell);
+  const opened = openPages(order.from, { alone: order.alone, likely: donor ? [donor.layout] : [], onPage: tell });
   const { map } = opened.pages;
   map.onClaim = (claimed) => tell(map.pages + claimed, map.pages);
   try {
@@ -100,10 +102,11 @@ function write(engine: Engine, order: SalvageOrder, opened: Opened, known: Known
     const work = { ...known, opened, targets, lost: database.lostAndFound, isBackup, deleted: order.deleted ?? false };
     const { freeKnown, setAside } = readRows(engine, work);
     database.buildIndexes(skeleton);
-    const backup = isBackup ? known.donor : null;
+    const backup = known.donor;
     const healing = backup && database.add(() => fillGaps({ ...work, engine, backup, database, setAside }));
     const notRebuilt = [...skeleton.notRebuilt, ...database.complete(skeleton, damagedNames(targets))];
-    const report = reportOf(order, opened, known, { targets, database, notRebuilt, freeKnown, healing });
+    const outcome = { targets, database, notRebuilt, freeKnown, healing: isBackup ? healing : null };
+    const report = reportOf(order, opened, known, outcome);
     database.finish();
     done = true;
     return report;

@@ -10,6 +10,7 @@ import type { SalvagedTable } from "./report.ts";
 import type { Entry } from "./schema.ts";
 import type { Shape } from "./shape.ts";
 import { TableWriter } from "./table-writer.ts";
+import type { Rowid } from "./varint.ts";
 
 export class Target implements RowSink {
   readonly entry: Entry;
@@ -20,6 +21,10 @@ export class Target implements RowSink {
   readonly #writer: TableWriter;
   readonly #write: (row: KeyedRow) => ReturnType<TableWriter["write"]>;
   readonly #lost: LostAndFound;
+  /** Rowids that an application chose itself. */
+  #hasLowRowids = false;
+  /** What SQLite keeps of the rowids that an AUTOINCREMENT table ever had. */
+  readonly #lastRowid: () => Rowid;
   /** How many rows of a backup each gap has got. */
   readonly #filled: number[] = [];
   byTree = 0;
@@ -41,6 +46,7 @@ export class Target implements RowSink {
       (found, inTree) => this.#put(found, inTree),
       (found) => this.doubtful(found, "its text is no text"),
     );
+    this.#lastRowid = () => database.lastRowidOf(entry.name) ?? HIGHEST;
     this.#writer = new TableWriter(database.db, shape);
     const isSequence = entry.name.toLowerCase() === "sqlite_sequence";
     this.#write = isSequence
@@ -81,6 +87,7 @@ export class Target implements RowSink {
   }
 
   #put(found: Found, inTree: boolean): void {
+    if (found.rowid !== null && found.rowid < 1) this.#hasLowRowids = true;
     const written = this.#write(found);
     if (written === "same") this.repeated++;
     else if (typeof written === "object") this.doubtful(found, written.refused);
@@ -117,12 +124,16 @@ export class Target implements RowSink {
 
   report(): SalvagedTable {
     const { byTree, byOrphanPage, fromBackup, repeated, setAside, broken, rowidGaps, keyGaps } = this;
-    const most = rowidGaps ? rowidGaps.most() : keyGaps?.any ? null : 0n;
+    // SQLite itself gives no rowid below 1.
+    const above = this.#hasLowRowids ? LOWEST : 0;
+    const last = this.#lastRowid();
+    const most = rowidGaps ? rowidGaps.most(above, last) : keyGaps?.any ? null : 0n;
     return {
       table: this.entry.name,
       ...{ byTree, byOrphanPage, fromBackup, repeated, setAside, broken },
       gaps: this.gaps.map((gap, at) => ({ ...gap, fromBackup: this.#filled[at] ?? 0 })),
-      lostAtMost: most === null ? null : most - BigInt(fromBackup),
+      // A rowid that was chosen below or beyond those may be among the backup's.
+      lostAtMost: most === null ? null : most > fromBackup ? most - BigInt(fromBackup) : 0n,
     };
   }
 }
