@@ -33,17 +33,30 @@ export function leaveHotJournal(database: string): void {
   }
 }
 
-/** Fills the root page of a table with rubbish. */
-export function smashTable(file: string, table: string): void {
-  const db = new Database(file, { readonly: true });
-  let page: number;
+/** Rows of a table that the application does not write to afterwards. */
+export function addAuthors(file: string): void {
+  const db = new Database(file);
   try {
-    page = db.prepare("SELECT rootpage FROM sqlite_schema WHERE name = ?").pluck().get(table) as number;
+    for (let n = 0; n < 20; n++) db.prepare("INSERT INTO author (name) VALUES (?)").run(`author ${n}`);
   } finally {
     db.close();
   }
-  for (const ending of ["-wal", "-shm"]) rmSync(file + ending, { force: true });
-  overwrite(file, (page - 1) * 4096);
+}
+
+/** The first page of a table. */
+export function rootOf(file: string, table: string): number {
+  const db = new Database(file, { readonly: true });
+  try {
+    return db.prepare("SELECT rootpage FROM sqlite_schema WHERE name = ?").pluck().get(table) as number;
+  } finally {
+    db.close();
+    for (const ending of ["-wal", "-shm"]) rmSync(file + ending, { force: true });
+  }
+}
+
+/** Fills the first page of a table with rubbish. */
+export function smashTable(file: string, table: string): void {
+  overwrite(file, (rootOf(file, table) - 1) * 4096);
 }
 
 /** A thousand bytes that mean nothing. */

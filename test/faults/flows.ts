@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Operation } from "./app.ts";
-import { bringForeignLog, leaveHotJournal, makeForeign, overwrite, smashTable } from "./damage.ts";
+import { addAuthors, bringForeignLog, leaveHotJournal, makeForeign, overwrite, rootOf, smashTable } from "./damage.ts";
 import type { Template } from "./template.ts";
 
 export interface Flow {
@@ -36,6 +36,7 @@ const OLD = ["Middlemarch", "Emma"];
 const NEW = ["Persuasion", "Villette"];
 const BROUGHT = ["Shirley", "Romola"];
 const VERSION = "1.0.0";
+const RESTORE = { "db-on-corruption": "restore" };
 const AUTHORS = { "0001_authors.sql": "CREATE TABLE author (name TEXT)" };
 
 export const FLOWS: readonly Flow[] = [
@@ -118,7 +119,7 @@ export const FLOWS: readonly Flow[] = [
   {
     name: "corruption",
     setsAside: true,
-    prepare: async (t) => smashTable((await written(t)).forgetSeal().places.database, "book"),
+    prepare: async (t) => smashTable((await written(t.settle(RESTORE))).forgetSeal().places.database, "book"),
     version: VERSION,
     rows: NEW,
     before: OLD,
@@ -128,13 +129,58 @@ export const FLOWS: readonly Flow[] = [
     name: "corruption-with-sidecars",
     setsAside: true,
     prepare: async (t) => {
-      await (await backedUp(t)).launchAndDie(VERSION, ["Cranford"]);
+      await (await backedUp(t.settle(RESTORE))).launchAndDie(VERSION, ["Cranford"]);
       overwrite(t.forgetSeal().places.database, 0);
     },
     version: VERSION,
     rows: NEW,
     before: OLD,
     keeps: ["library.sqlite", "library.sqlite-wal"],
+  },
+  {
+    name: "healing",
+    setsAside: true,
+    prepare: async (t) =>
+      smashTable((await (await withAuthors(t)).launch(VERSION, ["Cranford"])).forgetSeal().places.database, "author"),
+    version: VERSION,
+    rows: NEW,
+    before: [...OLD, "Cranford"],
+    keeps: ["library.sqlite"],
+  },
+  {
+    name: "healing-with-a-log",
+    setsAside: true,
+    prepare: async (t) => {
+      const { database } = (await withAuthors(t)).places;
+      const page = rootOf(database, "author");
+      await t.launchAndDie(VERSION, ["Cranford"]);
+      overwrite(t.forgetSeal().places.database, (page - 1) * 4096);
+    },
+    version: VERSION,
+    rows: NEW,
+    before: [...OLD, "Cranford"],
+    keeps: ["library.sqlite", "library.sqlite-wal"],
+  },
+  {
+    name: "salvage-without-a-backup",
+    setsAside: true,
+    prepare: async (t) => {
+      await (await withAuthors(t.settle({ "db-backup-retention": 0 }))).launch(VERSION, ["Cranford"]);
+      smashTable(t.forgetSeal().places.database, "author");
+    },
+    version: VERSION,
+    rows: NEW,
+    before: [...OLD, "Cranford"],
+    keeps: ["library.sqlite"],
+  },
+  {
+    name: "beyond-healing",
+    setsAside: true,
+    prepare: async (t) => smashTable((await written(t)).forgetSeal().places.database, "book"),
+    version: VERSION,
+    rows: NEW,
+    before: OLD,
+    keeps: ["library.sqlite"],
   },
   {
     name: "foreign-log",
@@ -269,6 +315,13 @@ export const FLOWS: readonly Flow[] = [
 async function backedUp(template: Template): Promise<Template> {
   await template.release(1).launch(VERSION);
   return await (await template.launch(VERSION, OLD)).launch(VERSION);
+}
+
+/** Sealed, with a second table that its backup has too. */
+async function withAuthors(template: Template): Promise<Template> {
+  await template.release(2).launch(VERSION, OLD);
+  addAuthors(template.places.database);
+  return await template.launch(VERSION);
 }
 
 /** Sealed, with a row that no backup holds. */
