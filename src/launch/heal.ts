@@ -1,26 +1,26 @@
 /** Putting what can be read of a corrupt database into its place, with rows of a backup for what cannot. */
-import { randomUUID } from "node:crypto";
 import { basename, join } from "node:path";
 import { usability } from "../backups/choose.ts";
 import type { IndexEntry } from "../backups/index-file.ts";
 import { observeFiles, presentSidecars } from "../database/files.ts";
 import type { Inspection } from "../database/integrity.ts";
-import { fingerprint, type Layout, relate } from "../database/layout.ts";
+import { fingerprint, relate } from "../database/layout.ts";
 import { discard } from "../database/look.ts";
-import { layoutOf } from "../database/migrations.ts";
+import { makeEmpty, migrateApart } from "../database/migrate-apart.ts";
+import type { Engine } from "../database/open.ts";
 import { dropSeal } from "../database/seal.ts";
-import { HoldfastError, messageOf, toHoldfastError } from "../errors.ts";
+import { messageOf, toHoldfastError } from "../errors.ts";
 import { temporaryIn } from "../places.ts";
 import { createPrivateFile } from "../platform/atomic-file.ts";
 import { requireSpace } from "../platform/free-space.ts";
+import { shortcomingsOf } from "../recovery/salvage/describe.ts";
 import type { SalvageReport } from "../recovery/salvage/report.ts";
 import { reporter, runJob } from "../toolbox.ts";
-import type { Context } from "./context.ts";
+import type { Context, OwnMigrator } from "./context.ts";
 import { type Doing, hasAlienSidecars } from "./decide.ts";
 import { ALONE, type Facts, stampOf } from "./facts.ts";
 import { layoutsOf, learn, withCheck } from "./learn.ts";
 import { confirmLater } from "./loop.ts";
-import { runMigrations } from "./migrate.ts";
 import { lookAt, makeReady, putInPlace } from "./replacement.ts";
 import { savedOf, sentenceOf, whyNotUsed } from "./saved.ts";
 import { dropStaged } from "./staged.ts";
@@ -67,7 +67,7 @@ export async function heal(context: Context, facts: Facts, decision: Doing<"salv
     });
     context.actions.push(...inner);
     context.warnings.push(`${sentenceOf(saved, backup?.createdAt ?? null)} The corrupt file is kept as ${aside}.`);
-    context.warnings.push(...warningsOf(salvaged));
+    context.warnings.push(...shortcomingsOf(salvaged));
     await confirmLater(context, { databaseId, at: facts.now, file: backup?.file ?? basename(aside) });
     const next = { ...facts, files: observeFiles(places.database), alone: null, restoredFrom: backup?.file ?? aside };
     return await learn(context, withCheck(next, inspection), inspection);
@@ -79,14 +79,6 @@ export async function heal(context: Context, facts: Facts, decision: Doing<"salv
 
 function versionOf(facts: Facts): string | null {
   return stampOf(facts)?.appVersion ?? null;
-}
-
-function warningsOf({ notRebuilt, missingParents, logRefused }: SalvageReport): string[] {
-  return [
-    ...notRebuilt.map(({ type, name, reason }) => `The ${type} ${name} was not rebuilt: ${reason}.`),
-    ...missingParents.map(({ table, parent, rows }) => `${rows} of the rows of ${table} have no parent in ${parent}.`),
-    ...(logRefused === null ? [] : [`The log beside the corrupt file was not read: ${logRefused}.`]),
-  ];
 }
 
 /** Everything short of the swap: nothing but temporaries is written. */
@@ -171,7 +163,13 @@ async function readyBackup(
     const relation = wanted.length === 0 ? "equal" : relate(applied, wanted);
     if (relation === "behind" && relate(wanted, facts.app.layout) !== "diverged") {
       await stage();
-      await migrateCopy(context, temporary, applied, wanted, backup.databaseId);
+      await migrateApart(context.engine, temporary, {
+        pending: context.migrations.slice(applied.length, wanted.length),
+        layout: wanted,
+        databaseId: backup.databaseId,
+        appVersion: context.settings.appVersion,
+        now: facts.now,
+      });
       return { backup: temporary };
     }
     if (relation !== "equal") return another;
@@ -184,31 +182,25 @@ async function readyBackup(
 
 /** Tells the schema where the file does not: what the migrations make of an empty database. */
 async function emptyDatabase(context: Context, temporary: string): Promise<{ donor?: string }> {
-  if (context.own === null && context.migrations.length === 0) return {};
+  const { engine, own, migrations, settings } = context;
+  if (own === null && migrations.length === 0) return {};
   try {
-    createPrivateFile(temporary);
-    await migrateCopy(context, temporary, [], layoutOf(context.migrations), randomUUID());
+    if (own === null) {
+      const at = { appVersion: settings.appVersion, now: context.now().toISOString() };
+      await makeEmpty(engine, temporary, migrations, at);
+    } else await migrateByOwn(engine, temporary, own);
     return { donor: temporary };
-  } catch (error) {
+  } catch {
     // The file may well tell its schema itself.
-    if (error instanceof HoldfastError && error.code === "MIGRATION_FAILED") return {};
-    throw error;
+    return {};
   }
 }
 
-/** Of no consequence to the report: nobody will ever open it. */
-async function migrateCopy(
-  context: Context,
-  path: string,
-  applied: Layout,
-  wanted: Layout,
-  databaseId: string,
-): Promise<void> {
-  const migrations = context.migrations.slice(0, wanted.length);
-  const apart: Context = { ...context, migrations, actions: [], warnings: [] };
-  const db = context.engine.open(path, "readwrite");
+async function migrateByOwn(engine: Engine, path: string, { migrate }: OwnMigrator): Promise<void> {
+  createPrivateFile(path);
+  const db = engine.open(path, "readwrite");
   try {
-    await runMigrations(apart, db, applied, wanted, databaseId, context.now().toISOString(), false);
+    await migrate(db);
   } finally {
     db.close();
   }

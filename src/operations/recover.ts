@@ -6,12 +6,14 @@ import { basename, dirname, join, parse, resolve } from "node:path";
 import { freeName } from "../backups/set-aside.ts";
 import { type DatabaseFiles, isAbsent, observeFiles, SIDECARS } from "../database/files.ts";
 import { discard } from "../database/look.ts";
+import { makeEmpty } from "../database/migrate-apart.ts";
+import { findMigrations } from "../database/migrations.ts";
 import { clipped, HoldfastError, named } from "../errors.ts";
 import { temporaryIn } from "../places.ts";
 import { createPrivateFolder, replaceFile, sameIdentity, syncFile } from "../platform/atomic-file.ts";
 import { fs } from "../platform/builtins.ts";
 import { requireSpace } from "../platform/free-space.ts";
-import { describeTable } from "../recovery/salvage/describe.ts";
+import { describeTable, shortcomingsOf } from "../recovery/salvage/describe.ts";
 import type { SalvageReport } from "../recovery/salvage/report.ts";
 import type { RecoveredTable } from "../report.ts";
 import type { SettingsInput } from "../settings-glance.ts";
@@ -21,7 +23,7 @@ import { noDatabase, withDatabaseAlone } from "./hold.ts";
 import { type ChangeReport, type Operation, type OperationOptions, operate } from "./operation.ts";
 import { exists } from "./refusals.ts";
 import { findSource } from "./source.ts";
-import { takeStock } from "./take-stock.ts";
+import { type Stock, takeStock } from "./take-stock.ts";
 
 const { existsSync, lstatSync } = fs;
 
@@ -30,7 +32,10 @@ export interface RecoverOptions extends OperationOptions {
   readonly source?: string | undefined;
   /** The new file, where there must be nothing yet. Default: beside what is read, as in `library-recovered.sqlite`. */
   readonly output?: string | undefined;
-  /** A file with the same tables, for where the schema cannot be read. Default: the newest backup. */
+  /**
+   * A file with the same tables, for where the schema cannot be read. Default: the newest backup, a demoted database, or
+   * what the migrations make of an empty one.
+   */
   readonly donor?: string | undefined;
   /** Reads what was deleted and not yet overwritten as well, into a table of its own. Default false. */
   readonly deleted?: boolean | undefined;
@@ -57,8 +62,7 @@ export async function recover(settings: string | SettingsInput, options: Recover
     const stock = await takeStock(op);
     const isLive = options.source === undefined || resolve(options.source) === op.places.database;
     const path = isLive ? op.places.database : findSource(op, stock, String(options.source)).path;
-    const donor = options.donor ?? (stock.own[0] && join(op.places.backups, stock.own[0].file));
-    const order = { path, donor: donor === undefined || donor === path ? undefined : resolve(donor), options };
+    const order = { path, stock, options };
     // A file that Holdfast never guarded has no lock, and gets none.
     const guarded = isLive && existsSync(op.places.lock);
     return guarded ? await withDatabaseAlone(op, () => recoverFile(op, order)) : await recoverFile(op, order);
@@ -67,11 +71,12 @@ export async function recover(settings: string | SettingsInput, options: Recover
 
 interface Order {
   readonly path: string;
-  readonly donor: string | undefined;
+  readonly stock: Stock;
   readonly options: RecoverOptions;
 }
 
-async function recoverFile(op: Operation, { path, donor, options }: Order): Promise<RecoverReport> {
+async function recoverFile(op: Operation, order: Order): Promise<RecoverReport> {
+  const { path, options } = order;
   const before = observeFiles(path);
   if (isAbsent(before)) throw noDatabase(op);
   const output =
@@ -85,13 +90,9 @@ async function recoverFile(op: Operation, { path, donor, options }: Order): Prom
     return { ...op.report("would-do", [{ action: "salvage", reason, file: output }]), ...nothing, output };
   }
   const report = reporter(op);
-  const salvaged = await salvageTo(op, { from: path, to: output, donor, deleted: options.deleted ?? false }, before);
+  const salvaged = await salvageTo(op, order, output, before);
   report({ action: "salvage", reason, file: output });
-  for (const { name, type, reason: why } of salvaged.notRebuilt)
-    op.warn(`The ${type} ${name} was not rebuilt: ${why}.`);
-  for (const { table, parent, rows } of salvaged.missingParents)
-    op.warn(`${rows} row${rows === 1 ? "" : "s"} of ${table} without a parent in ${parent}.`);
-  if (salvaged.logRefused !== null) op.warn(`The log beside it was not read: ${salvaged.logRefused}.`);
+  op.warn(...shortcomingsOf(salvaged));
   const { lostAndFound, unreadable } = salvaged;
   return {
     ...op.report("done"),
@@ -113,26 +114,39 @@ async function findDamage(op: Operation, path: string): Promise<string | null> {
   return verdict.kind === "corrupt" ? clipped(verdict.problems[0] ?? "") : verdict.reason;
 }
 
-interface SalvageTo {
-  readonly from: string;
-  readonly to: string;
-  readonly donor: string | undefined;
-  readonly deleted: boolean;
+/** The newest backup, a demoted database, or what the migrations make of an empty one. */
+async function findDonor(op: Operation, { stock, path }: Order, empty: string): Promise<string | undefined> {
+  const { own, survey } = stock;
+  const demoted = survey.setAside.filter(({ kind, file, files }) => kind === "demoted" && files.includes(file));
+  const files = [...own, ...demoted].map(({ file }) => join(op.places.backups, file));
+  const found = files.find((file) => file !== path);
+  if (found !== undefined) return found;
+  try {
+    const migrations = await findMigrations(op.settings.migrations);
+    if (migrations.length === 0) return undefined;
+    await makeEmpty(op.engine, empty, migrations, { appVersion: "0.0.0", now: op.now().toISOString() });
+    return empty;
+  } catch {
+    // What is amiss with them is told already; the file may well tell its schema itself.
+    return undefined;
+  }
 }
 
-async function salvageTo(op: Operation, order: SalvageTo, before: DatabaseFiles): Promise<SalvageReport> {
-  const { from, to, donor, deleted } = order;
+async function salvageTo(op: Operation, order: Order, to: string, before: DatabaseFiles): Promise<SalvageReport> {
+  const { path: from, options } = order;
   const folder = dirname(to);
   named(`making the folder ${folder}`, () => {
     createPrivateFolder(folder);
     requireSpace(folder, Number(before.main?.size ?? 0));
   });
   const staged = temporaryIn(folder, op.places, "salvage");
+  const empty = temporaryIn(folder, op.places, "create");
   try {
+    const donor = options.donor === undefined ? await findDonor(op, order, empty) : resolve(options.donor);
     const report = await runJob(
       op,
       "salvage",
-      { from, to: staged, deleted, ...(donor === undefined ? {} : { donor }) },
+      { from, to: staged, deleted: options.deleted ?? false, ...(donor === undefined ? {} : { donor }) },
       ({ done, total }) =>
         op.onEvent({ kind: "salvage", message: `reading ${basename(from)}`, done, total, unit: "pages" }),
     );
@@ -148,6 +162,8 @@ async function salvageTo(op: Operation, order: SalvageTo, before: DatabaseFiles)
     await op.stopChild();
     discard(staged);
     throw error;
+  } finally {
+    discard(empty);
   }
 }
 

@@ -1,4 +1,4 @@
-import { closeSync, copyFileSync, existsSync, openSync, writeSync } from "node:fs";
+import { closeSync, copyFileSync, existsSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
@@ -98,6 +98,18 @@ describe("recover", () => {
     );
     expect(existsSync(join(folder, "backups"))).toBe(false);
     expect(existsSync(join(folder, ".notes.db-lock.sqlite"))).toBe(false);
+  });
+
+  test("has the schema from the migrations, where it is gone and there is no backup", async () => {
+    const app = await withRows();
+    rmSync(app.backups, { recursive: true });
+    const bytes = readFileSync(app.path);
+    writeFileSync(app.path, bytes.fill(0, 0, 4096));
+    const { output, tables, lostAndFound } = await recover(app.settings(), options);
+    expect(app.titles(String(output))).toEqual(TITLES);
+    expect(tables).toContainEqual(expect.objectContaining({ table: "book", rows: TITLES.length, gaps: 0 }));
+    expect(lostAndFound).toBeNull();
+    expect(app.temporaries()).toEqual([]);
   });
 
   test("reads a quarantined file by its id", async () => {

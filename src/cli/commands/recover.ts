@@ -11,7 +11,10 @@ export const recover: Command<RecoverReport> = {
   arguments: [["[file]", "an id of holdfast list, or any SQLite file, guarded or not (default: the database)"]],
   options: [
     ["--output <file>", "where to write (default: beside it, as in library-recovered.sqlite)"],
-    ["--donor <file>", "a file with the same tables, where the schema cannot be read (default: the newest backup)"],
+    [
+      "--donor <file>",
+      "a file with the same tables, where the schema cannot be read (default: the newest backup, else what the migrations make)",
+    ],
     ["--deleted", "read what was deleted and not yet overwritten as well (default: off)"],
     ["--dry-run", "only check, and say where the new file would go (default: off)"],
   ],

@@ -1,6 +1,6 @@
 import type { RecoveredTable } from "../../report.ts";
 import { shown } from "../values.ts";
-import type { SalvagedTable } from "./report.ts";
+import type { SalvagedTable, SalvageReport } from "./report.ts";
 
 const RANGES_TOLD = 1000;
 
@@ -27,4 +27,15 @@ export function describeTable(salvaged: SalvagedTable): RecoveredTable {
 
 function describeRange({ after, upTo, fromBackup }: SalvagedTable["gaps"][number]) {
   return { after: after?.map(shown) ?? null, upTo: upTo?.map(shown) ?? null, rows: fromBackup };
+}
+
+/** What the new database lacks beside rows, as warnings. */
+export function shortcomingsOf({ notRebuilt, missingParents, logRefused }: SalvageReport): string[] {
+  return [
+    ...notRebuilt.map(({ type, name, reason }) => `The ${type} ${name} was not rebuilt: ${reason}.`),
+    ...missingParents.map(
+      ({ table, parent, rows }) => `${rows} row${rows === 1 ? "" : "s"} of ${table} without a parent in ${parent}.`,
+    ),
+    ...(logRefused === null ? [] : [`The log beside it was not read: ${logRefused}.`]),
+  ];
 }
