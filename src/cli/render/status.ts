@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { HEALED_FROM } from "../../places.ts";
 import type {
   BackupStatus,
   DatabaseState,
@@ -104,7 +105,7 @@ function setAsideTable(all: readonly SetAsideStatus[]): string[] {
       files.includes(file) ? file : files.join(", "),
       size(bytes),
       localTime(at),
-      files.includes(file) && files.length > 1 ? `with ${files.length - 1} sidecar${files.length > 2 ? "s" : ""}` : "",
+      files.includes(file) ? besides(files) : "",
     ]),
   );
 }
@@ -122,4 +123,15 @@ function describeLacking({ id, version, lacking }: DemotedStatus): string[] {
 function describeSwap({ resumable, differences }: NonNullable<StatusReport["unfinishedSwap"]>): Entry {
   const words = resumable ? "unfinished; the next launch completes it" : "unfinished, and it cannot be completed:";
   return { label: "Swap", lines: [paint("yellow", words), ...differences.flatMap(wrap)] };
+}
+
+/** What is set aside with the database. */
+function besides(files: readonly string[]): string {
+  const isBackup = (file: string) => file.endsWith(HEALED_FROM);
+  const sidecars = files.length - 1 - files.filter(isBackup).length;
+  const found = [
+    ...(sidecars > 0 ? [`${sidecars} sidecar${sidecars === 1 ? "" : "s"}`] : []),
+    ...(files.some(isBackup) ? ["the backup that helped to heal it"] : []),
+  ];
+  return found.length > 0 ? `with ${found.join(" and ")}` : "";
 }

@@ -2,7 +2,8 @@
  * Healing: the rows of a sound backup of the same database, for keys whose own rows stood on pages that cannot be read.
  * Where all of a gap stood on a page that is lost, the backup's rows fill it. Where only what led to the rows is lost,
  * the rows themselves have been found by now; of the others the backup's page tells whether they are lost with theirs,
- * or were deleted since: those are set aside, never brought back into their table.
+ * or were deleted since: those are set aside, never brought back into their table. Where an index that can be read tells
+ * which rows there were, that decides.
  */
 import type { Connection, Engine } from "../../database/open.ts";
 import { LEDGER } from "../../database/own-tables.ts";
@@ -17,6 +18,7 @@ import type { Healing } from "./report.ts";
 import type { Entry, FoundSchema } from "./schema.ts";
 import { shapeOf } from "./shape.ts";
 import type { Target } from "./target.ts";
+import { exact, type Rowid } from "./varint.ts";
 
 /** A sound copy of an earlier state. */
 export interface Backup {
@@ -90,6 +92,7 @@ function isSameSchema({ schema, backup }: FillTask): boolean {
 function fillTable(task: FillTask, db: Connection, target: Target): number {
   const rows = new KeyedRows(db, target.shape);
   const { gaps } = target;
+  if (target.lost) return fillKnown(target, rows, target.lost);
   let lost: readonly KeyRange[] | undefined;
   let notTaken = 0;
   for (const [at, gap] of gaps.entries()) {
@@ -104,6 +107,19 @@ function fillTable(task: FillTask, db: Connection, target: Target): number {
     }
     for (const row of rows.within(within)) {
       if (gap.exact ? take(row) : target.has(row)) continue;
+      target.refuse(row);
+      notTaken++;
+    }
+  }
+  return notTaken;
+}
+
+/** An index has told which rows are lost: all others of the backup were deleted since. */
+function fillKnown(target: Target, rows: KeyedRows, lost: ReadonlySet<Rowid>): number {
+  let notTaken = 0;
+  for (const [at, gap] of target.gaps.entries()) {
+    for (const row of rows.within(boundsOf(gap, target))) {
+      if (!lost.has(exact(row.rowid as bigint)) || target.fill(row, at)) continue;
       target.refuse(row);
       notTaken++;
     }

@@ -93,6 +93,14 @@ export class Pages {
     return values && { types, values: values.map((value) => (Buffer.isBuffer(value) ? Buffer.from(value) : value)) };
   }
 
+  /** The integer that ends a record of so many fields; null where it has others, or goes on beyond its page. */
+  lastInteger(view: BTreePage, cell: number, fields: number): Rowid | null {
+    const at = view.payloadAt[cell] as number;
+    const size = view.payloadSize[cell] as number;
+    if (size > (view.local[cell] as number) || !this.records.parse(view.bytes, at, size)) return null;
+    return this.records.count === fields ? this.records.lastInteger(view.bytes, at + size) : null;
+  }
+
   /** Whether the cell looks like a record of that shape; undefined where nothing can be said of it. */
   fits(view: BTreePage, cell: number, shape: Shape | null): boolean | undefined {
     const at = view.payloadAt[cell] as number;

@@ -1,9 +1,11 @@
 /** Reads all rows of a damaged file: those that its trees lead to, then those that nothing leads to any more. */
 import type { Engine } from "../../database/open.ts";
+import { fold } from "../tables.ts";
 import { salvageFreePages } from "./deleted.ts";
 import { DonorRows } from "./donor-rows.ts";
 import type { Backup } from "./fill.ts";
 import { markLostTrunks } from "./free-pages.ts";
+import { rowidsInGaps } from "./index-evidence.ts";
 import { claimIndex, KeyWalk } from "./key-walk.ts";
 import type { LostAndFound } from "./lost-and-found.ts";
 import type { Opened } from "./open-pages.ts";
@@ -55,8 +57,21 @@ export function readRows(engine: Engine, task: ReadTask): RowsRead {
     donor?.close();
   }
   for (const target of targets) target.settle(pages.partlyDamaged > 0);
+  const intact = skeleton.indexes.filter((index) => !damagedIndexes.includes(index));
+  for (const target of targets) tellLost(pages, target, intact);
   if (task.deleted) salvageFreePages(pages, targets, lost);
   return { freeKnown, setAside };
+}
+
+/** Which rows a table lacks, where one of its indexes has all of it. */
+function tellLost(pages: Pages, target: Target, intact: readonly KnownIndex[]): void {
+  const { rowidGaps, entry } = target;
+  if (!rowidGaps?.any) return;
+  const own = intact.filter((index) => fold(index.entry.table) === fold(entry.name));
+  for (const index of own.sort((a, b) => a.fields - b.fields)) {
+    target.lost = rowidsInGaps(pages, index, rowidGaps);
+    if (target.lost) return;
+  }
 }
 
 /** Once the trees are read. Whether every page that is free is known to be. */

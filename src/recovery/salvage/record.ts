@@ -3,7 +3,7 @@
  * each value in one way only, so that bytes which it would have written otherwise are damaged bytes.
  */
 import { RawText, type Value } from "../values.ts";
-import { exact, smallVarint, varintLength } from "./varint.ts";
+import { exact, type Rowid, smallVarint, varintLength } from "./varint.ts";
 
 export type Encoding = "utf8" | "utf16le" | "utf16be";
 
@@ -79,6 +79,13 @@ export class RecordReader {
       at += lengthOf(type);
     }
     return values;
+  }
+
+  /** The last value of the record that was parsed last, which ends at `end`; null where it is no integer. */
+  lastInteger(bytes: Buffer, end: number): Rowid | null {
+    const type = this.types[this.count - 1] as number;
+    if (type === 0 || type === 7 || type > 9) return null;
+    return integerAt(bytes, end - lengthOf(type), type) ?? null;
   }
 
   #value(bytes: Buffer, at: number, type: number, plain: boolean): Value | undefined {

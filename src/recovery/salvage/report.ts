@@ -21,8 +21,9 @@ export interface SalvagedTable {
   /** Where its rows cannot be read, and how many a backup had for each. Empty: all could be read. */
   readonly gaps: readonly (Gap & { readonly fromBackup: number })[];
   /**
-   * How many rowids fall into the gaps, used or not, without those that a backup had; null where a gap has no end, or
-   * the table no rowids. Rowids begin with 1 where none that was read is lower.
+   * How many rows are lost in the gaps, without those that a backup had: as many as an index has of them, else as many
+   * as there are rowids in them, used or not. Null where a gap has no end, or the table no rowids. Rowids begin with 1
+   * where none that was read is lower.
    */
   readonly lostAtMost: bigint | null;
 }

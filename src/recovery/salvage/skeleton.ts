@@ -23,6 +23,8 @@ export interface KnownIndex {
   readonly fields: number;
   /** The last of them is a rowid. */
   readonly endsInRowid: boolean;
+  /** It has only some of the table's rows: https://sqlite.org/partialindex.html. */
+  readonly partial: boolean;
 }
 
 export interface Skeleton {
@@ -81,12 +83,14 @@ function build(db: Connection, all: readonly Entry[][]): Skeleton {
   const indexes = ofType("index");
   const explicit = indexes.filter(([entry]) => entry?.sql !== null).flatMap(make);
   const implicit = indexes.flatMap(([entry]) => (entry && entry.sql === null && hasIndex(db, entry) ? [entry] : []));
+  const partial = new Set(made.flatMap(({ entry }) => partialIndexesOf(db, entry.name)));
   return {
     tables: made,
     virtualTables: ofType("table").flatMap(([entry]) => (entry && virtual(entry) ? [entry] : [])),
     indexes: [...explicit, ...implicit].map((entry) => ({
       entry,
       fields: fieldsOf(db, entry),
+      partial: partial.has(fold(entry.name)),
       endsInRowid: made.find(({ shape }) => fold(shape.table) === fold(entry.table))?.shape.keyFields === null,
     })),
     // A trigger may be on a view, or on a virtual table, which is not there yet.
@@ -129,6 +133,11 @@ function* firstTokens(sql: string): Generator<string> {
     if (left-- === 0) return;
     yield token;
   }
+}
+
+function partialIndexesOf(db: Connection, table: string): string[] {
+  const indexes = rowsOf<{ name: string; partial: number }>(db, `PRAGMA main.index_list(${quote(table)})`);
+  return indexes.filter(({ partial }) => partial === 1).map(({ name }) => fold(name));
 }
 
 function hasIndex(db: Connection, { name }: Entry): boolean {

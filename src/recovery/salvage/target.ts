@@ -32,6 +32,8 @@ export class Target implements RowSink {
   repeated = 0;
   setAside = 0;
   broken = 0;
+  /** The rowids in its gaps, where an index tells them. */
+  lost: ReadonlySet<Rowid> | null = null;
   /** Whether rows come by the tree at the moment. */
   inTree = true;
   readonly #odd: OddRows;
@@ -127,7 +129,13 @@ export class Target implements RowSink {
     // SQLite itself gives no rowid below 1.
     const above = this.#hasLowRowids ? LOWEST : 0;
     const last = this.#lastRowid();
-    const most = rowidGaps ? rowidGaps.most(above, last) : keyGaps?.any ? null : 0n;
+    const most = this.lost
+      ? BigInt(this.lost.size)
+      : rowidGaps
+        ? rowidGaps.most(above, last)
+        : keyGaps?.any
+          ? null
+          : 0n;
     return {
       table: this.entry.name,
       ...{ byTree, byOrphanPage, fromBackup, repeated, setAside, broken },

@@ -107,6 +107,21 @@ describe("case by case", () => {
     return { file, backup, db: new Database(file) };
   }
 
+  function zero(file: string, pages: readonly number[]): void {
+    const bytes = readFileSync(file);
+    for (const page of pages) bytes.fill(0, (page - 1) * PAGE, page * PAGE);
+    writeFileSync(file, bytes);
+  }
+
+  function rootOf(file: string, name: string): number {
+    const db = new Database(file, { readonly: true });
+    try {
+      return db.prepare("SELECT rootpage FROM sqlite_schema WHERE name = ?").pluck().get(name) as number;
+    } finally {
+      db.close();
+    }
+  }
+
   function pagesOf(file: string, table: string): readonly number[][] {
     const found = remember(file).tables.find(({ name }) => name === table);
     return found?.rows.map(({ pages }) => [...pages]) ?? [];
@@ -114,9 +129,7 @@ describe("case by case", () => {
 
   function healed({ file, backup, db }: Pair, lost: readonly number[]) {
     db.close();
-    const bytes = readFileSync(file);
-    for (const page of lost) bytes.fill(0, (page - 1) * PAGE, page * PAGE);
-    writeFileSync(file, bytes);
+    zero(file, lost);
     const to = `${file}-healed`;
     const report = salvage(engine, { from: file, to, backup });
     const result = new Database(to);
@@ -158,8 +171,7 @@ describe("case by case", () => {
   test("rows that were deleted before the page above them was lost stay deleted, and are in lost and found", () => {
     const pair = backedUp(T);
     pair.db.exec("DELETE FROM t WHERE id BETWEEN 200 AND 400");
-    const root = remember(pair.file).tables.find(({ name }) => name === "t")?.root as number;
-    const { report, one } = healed(pair, [root]);
+    const { report, one } = healed(pair, [rootOf(pair.file, "t")]);
     expect(one("SELECT count(*) FROM t")).toBe(399);
     expect(report.healing).toMatchObject({ rows: 0, notTaken: 201 });
     expect(
@@ -169,15 +181,43 @@ describe("case by case", () => {
     ).toBe(201);
   });
 
-  test("a row whose values in a unique index have gone to a newer one is not brought back beside it", () => {
-    const pair = backedUp(`CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT, u INT); ${MANY}
-      INSERT INTO t SELECT i, hex(zeroblob(40)), i FROM c; CREATE UNIQUE INDEX t_u ON t (u);`);
+  const INDEXED = `CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT, u INT);
+    ${MANY} INSERT INTO t SELECT i, hex(zeroblob(40)), i FROM c; CREATE UNIQUE INDEX t_u ON t (u);`;
+
+  test("an index tells which rows of a lost page had been deleted, and how many are lost for good", () => {
+    const pair = backedUp(INDEXED);
+    const pages = pagesOf(pair.file, "t");
+    const lost = pages[99]?.[0] as number;
+    const ids = pages.flatMap(([page], at) => (page === lost ? [at + 1] : []));
+    const [first = 0, second = 0] = ids;
+    pair.db.exec(`DELETE FROM t WHERE id IN (${first}, ${second}); INSERT INTO t VALUES (${first}, 'anew', -1)`);
+    const { one, report } = healed(pair, [lost]);
+    expect(one("SELECT count(*) FROM t")).toBe(599);
+    expect(one(`SELECT count(*) FROM t WHERE id = ${second}`)).toBe(0);
+    expect(report.tables[0]).toMatchObject({ fromBackup: ids.length - 1, lostAtMost: 0n });
+    expect(report.healing).toMatchObject({ notTaken: 0 });
+  });
+
+  test("without that, a row whose values have gone to a newer one is not brought back beside it", () => {
+    const pair = backedUp(INDEXED);
     pair.db.exec("DELETE FROM t WHERE id = 100; INSERT INTO t VALUES (1000, 'the newer one', 100)");
     const lost = pagesOf(pair.file, "t")[99]?.[0] as number;
-    const { one, all, report } = healed(pair, [lost]);
+    const { one, all, report } = healed(pair, [lost, rootOf(pair.file, "t_u")]);
     expect(all("SELECT id, v FROM t WHERE u = 100")).toEqual([[1000, "the newer one"]]);
     expect(one("SELECT count(*) FROM t")).toBe(600);
-    expect(report.healing?.notTaken).toBe(1);
+    expect(report.healing).toMatchObject({ notTaken: 1 });
+  });
+
+  test("without a backup, an index tells how many rows are lost, also at the end of a table", () => {
+    const { file, db } = backedUp(INDEXED);
+    db.exec("DELETE FROM t WHERE id % 10 = 0");
+    db.close();
+    const places = pagesOf(file, "t");
+    const last = places.at(-1)?.[0] as number;
+    const rows = places.filter(([page]) => page === last).length;
+    zero(file, [last]);
+    const { tables } = salvage(engine, { from: file, to: `${file}-salvaged` });
+    expect(tables[0]).toMatchObject({ byTree: 540 - rows, lostAtMost: BigInt(rows) });
   });
 
   test("a table whose columns are others in the backup gets none of its rows", () => {
@@ -207,7 +247,7 @@ describe("case by case", () => {
 
   test("only an index is damaged: it is made anew, and nothing is missing", () => {
     const pair = backedUp(`${T} CREATE INDEX t_v ON t (v);`);
-    const root = pair.db.prepare("SELECT rootpage FROM sqlite_schema WHERE name = 't_v'").pluck().get() as number;
+    const root = rootOf(pair.file, "t_v");
     const { report, one } = healed(pair, [root, root + 1]);
     expect(one("SELECT count(*) FROM t INDEXED BY t_v WHERE v > ''")).toBe(600);
     expect(report.tables[0]).toMatchObject({ byTree: 600, gaps: [] });
