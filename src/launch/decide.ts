@@ -420,7 +420,7 @@ function restore(facts: Facts, own: readonly IndexEntry[], cause: "corruption" |
   if (next) return tryCandidate(facts, next, cause, what);
   return refuse({
     code: "NO_USABLE_BACKUP",
-    message: `${files.path} cannot be restored: ${what}, and ${own.length === 0 ? `there is no backup of it${unidentified}` : `none of ${own.length} backup${own.length === 1 ? "" : "s"} is usable`}.${kept}${rejected(facts)}${unused(facts)}`,
+    message: `${files.path} cannot be restored: ${what}, and ${own.length === 0 ? `there is no backup of it${unidentified}` : `none of ${own.length} backup${own.length === 1 ? "" : "s"} is usable`}.${kept}${rejected(facts)}`,
     hint:
       facts.salvages.size > 0
         ? "Nothing was touched. What can be read of it all the same goes to a file beside it: holdfast recover"
@@ -436,7 +436,10 @@ function heal(facts: Facts, own: readonly IndexEntry[], what: string): Decision 
   const backup = nextCandidate(facts, own);
   const isDecided = facts.survey.unreadable !== null || idsOf(own).size > 1;
   if (isDecided || (backup && !facts.verifications.has(backup.file))) return restore(facts, own, "corruption", what);
-  if (facts.salvages.has(backup?.file ?? ALONE)) return restore(facts, own, "corruption", what);
+  const unused = facts.salvages.get(backup?.file ?? ALONE);
+  if (unused !== undefined) {
+    return restore(facts, own, "corruption", `${what}, of which too little can be read: ${unused}`);
+  }
   const reason = backup
     ? `${what}; all that can be read of it is kept, and ${backup.file} has rows for what cannot`
     : `${what}, and no backup of it is usable; all that can be read of it is kept`;
@@ -454,12 +457,6 @@ function rejections(facts: Facts): { file: string; reason: string }[] {
 function rejected(facts: Facts): string {
   const all = rejections(facts).map(({ file, reason }) => `${file}: ${reason}`);
   return all.length > 0 ? ` (${all.join("; ")})` : "";
-}
-
-/** Why nothing was made of what could be read. */
-function unused({ salvages }: Facts): string {
-  const why = [...salvages.values()].at(-1);
-  return why === undefined ? "" : ` What can be read of it is not enough: ${why}.`;
 }
 
 function impossible(facts: Facts, reason: string): Decision {

@@ -42,11 +42,13 @@ export async function heal(context: Context, facts: Facts, decision: Doing<"salv
   const report = reporter(context);
   const staged = temporaryIn(places.folder, places, "salvage");
   const before = context.actions.length;
+  const warned = context.warnings.length;
   try {
     const healed = await attempt(context, facts, backup, staged);
     if ("unfit" in healed) {
       dropStaged(places, staged);
       context.actions.splice(before);
+      context.warnings.splice(warned);
       return { ...facts, salvages: new Map(facts.salvages).set(backup?.file ?? ALONE, healed.unfit) };
     }
     const { salvaged, inspection, databaseId } = healed;

@@ -222,7 +222,7 @@ describe("without a backup", () => {
     const error = await app.release(3).refusal("1.1.0", NONE);
     expect(error).toMatchObject({ code: "NO_USABLE_BACKUP" });
     expect(error.message).toContain(
-      "What can be read of it is not enough: which migrations were applied to it cannot be read.",
+      "of which too little can be read: which migrations were applied to it cannot be read, and there is no backup of it",
     );
     expect(app.snapshot()).toEqual(before);
   });

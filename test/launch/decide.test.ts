@@ -895,7 +895,7 @@ describe('the database is corrupt, and db-on-corruption is "heal"', () => {
         facts: facts(BACKUPS, damaged, bothFail, tried("")),
         decision: refuse(
           "NO_USABLE_BACKUP",
-          /still in place.* What can be read of it is not enough: not one row could be read\.$/,
+          / corrupt \(.*\), of which too little can be read: not one row could be read, and none of 2 backups is usable\. The corrupt file is still in place/,
           {
             hint: expect.stringMatching(/holdfast recover$/),
           },
