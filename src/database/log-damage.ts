@@ -38,11 +38,20 @@ function count(pageSize: number, read: (offset: number, length: number) => Buffe
   let sum: Sum = add([0, 0], head, 0, 24, bigEndian);
   let readable = (head.readUInt32BE(0) & 0xfffffffe) === 0x377f0682 && agrees(sum, head, 24);
   // What is left of an earlier round has other salts.
-  const salts = readable ? head.subarray(16, 24) : first.subarray(8, 16);
+  const salts = readable ? head.subarray(16, 24) : firstSalts(size, read);
   let unread = 0;
+  let erased = 0;
   for (let offset = WAL_HEADER; ; offset += size) {
     const frame = read(offset, size);
     if (frame.length < size) return unread;
+    // Zeros at the end were never written; others are a sector that the medium has lost, for no frame's head is zero.
+    if (isZero(frame)) {
+      readable = false;
+      erased++;
+      continue;
+    }
+    unread += erased + Number(isZero(frame.subarray(0, FRAME_HEADER)));
+    erased = 0;
     const isOfThisRound = frame.subarray(8, 16).equals(salts);
     if (readable && isOfThisRound) {
       sum = add(add(sum, frame, 0, 8, bigEndian), frame, FRAME_HEADER, size, bigEndian);
@@ -50,6 +59,18 @@ function count(pageSize: number, read: (offset: number, length: number) => Buffe
     } else readable = false;
     if (!readable && isOfThisRound && frame.readUInt32BE(4) !== 0) unread++;
   }
+}
+
+/** Of the first frame whose head is not erased. */
+function firstSalts(size: number, read: (offset: number, length: number) => Buffer): Buffer {
+  for (let offset = WAL_HEADER; ; offset += size) {
+    const salts = read(offset, FRAME_HEADER).subarray(8, 16);
+    if (salts.length < 8 || !isZero(salts)) return salts;
+  }
+}
+
+function isZero(bytes: Buffer): boolean {
+  return bytes.every((byte) => byte === 0);
 }
 
 export type Sum = readonly [number, number];

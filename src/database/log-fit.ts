@@ -62,6 +62,7 @@ function compareLog(main: Header, read: (offset: number, length: number) => Buff
   const lowest = Math.min(...counters) - 1;
   const highest = Math.max(...counters);
   if (main.changeCounter >= lowest && main.changeCounter <= highest) return null;
+  if ([lowest, highest].some((counter) => isOneBitOff(main.changeCounter, counter))) return null;
   return `it follows change ${lowest} of a database, and this one is at change ${main.changeCounter}`;
 }
 
@@ -117,5 +118,14 @@ export function misfitOfJournal(main: Header, rolledBack: Header): string | null
   if (!main.isSqlite || !rolledBack.isSqlite) return null;
   const step = main.changeCounter - rolledBack.changeCounter;
   if (step === 0 || step === 1) return null;
+  if ([0, 1].some((more) => isOneBitOff(main.changeCounter, rolledBack.changeCounter + more))) return null;
   return `it goes back to change ${rolledBack.changeCounter} of a database, and this one is at change ${main.changeCounter}`;
+}
+
+/** Low bits make the difference between twins; a high one alone is more likely to be damage. */
+const LOW_BITS = 0x7f;
+
+function isOneBitOff(a: number, b: number): boolean {
+  const bits = (a ^ b) >>> 0;
+  return bits > LOW_BITS && (bits & (bits - 1)) === 0;
 }

@@ -81,3 +81,17 @@ test("one turned bit anywhere in it: where SQLite reads fewer rows, the commits 
   }
   expect(lost).toBeGreaterThan(100);
 });
+
+test("a sector that is read as zeros: where SQLite reads fewer rows, commits are missing, and are counted", () => {
+  const { path, wal } = killed();
+  const good = readFileSync(wal);
+  let lost = 0;
+  for (let at = 0; at < good.length; at += 512) {
+    const bytes = Buffer.from(good).fill(0, at, Math.min(at + 512, good.length));
+    writeFileSync(wal, bytes);
+    const missing = 5 - rowsIn(path);
+    if (missing > 0) lost++;
+    expect(unreadCommits(wal, PAGE_SIZE) > 0, `sector at ${at}`).toBe(missing > 0);
+  }
+  expect(lost).toBeGreaterThan(4);
+});

@@ -62,7 +62,9 @@ function judgeOpened(evidence: Evidence): readonly string[] {
   const { damage, unjudged } = after.whole;
   if (damage.length > 0 || (unjudged !== null && before.whole?.unjudged !== unjudged))
     faults.push(`the open database is damaged: ${damage[0] ?? unjudged}`);
-  if (!ended.suspect && ended.backup.startsWith("failed")) faults.push(`its backup ${ended.backup}`);
+  // What SQLite's check cannot judge is opened, where no check had to come first, and gets no backup.
+  const isJudged = after.whole.unjudged === null;
+  if (!ended.suspect && isJudged && ended.backup.startsWith("failed")) faults.push(`its backup ${ended.backup}`);
 
   const named = namedBy(ended, folder);
   if (replaced || did("quarantine"))
