@@ -28,6 +28,7 @@ export function savedOf(report: SalvageReport, backup: string | null): Saved {
     rows: sum(tables, (table) => table.byTree + table.byOrphanPage),
     fromBackup:
       backup === null ? null : { file: backup, rows: healing === null ? 0 : sum(tables, (t) => t.fromBackup) },
+    corrected: report.flipped.pages,
     lostAtMost: lost.includes(null) ? null : lost.reduce((all, each) => all + Number(each), 0),
     lostAndFound: lostAndFound && { table: lostAndFound.table, rows: lostAndFound.rows },
     tables: tables.map(describeTable),
@@ -35,13 +36,19 @@ export function savedOf(report: SalvageReport, backup: string | null): Saved {
 }
 
 /** In one sentence: what there is now, where it is from, and what is not there. */
-export function sentenceOf({ rows, fromBackup, lostAtMost, lostAndFound }: Saved, backedUpAt: string | null): string {
+export function sentenceOf(saved: Saved, backedUpAt: string | null): string {
+  const { rows, fromBackup, corrected, lostAtMost, lostAndFound } = saved;
   const whence =
     fromBackup === null
       ? `was corrupt, and there is no backup that could be used: ${count(rows)} of it could be read`
       : fromBackup.rows === 0
         ? `was corrupt and is healed: all of its ${count(rows)} could be read`
         : `was corrupt and is healed: ${count(rows)} of it could be read, and ${fromBackup.rows} are from ${fromBackup.file} of ${backedUpAt}, in the place of pages that cannot be read`;
+  const one = corrected === 1;
+  const turned =
+    corrected === 0
+      ? ""
+      : `; ${corrected} page${one ? "" : "s"} of it differed from the backup's in one bit, and ${one ? "is" : "are"} as that has ${one ? "it" : "them"}`;
   const since = fromBackup === null ? "" : " written after that";
   const lost =
     lostAtMost === null
@@ -52,7 +59,7 @@ export function sentenceOf({ rows, fromBackup, lostAtMost, lostAndFound }: Saved
   const aside = lostAndFound
     ? `; ${count(lostAndFound.rows)} without a table for sure, or perhaps deleted, ${lostAndFound.rows === 1 ? "is" : "are"} in the table ${lostAndFound.table}`
     : "";
-  return `The database ${whence}; ${lost}${aside}.`;
+  return `The database ${whence}${turned}; ${lost}${aside}.`;
 }
 
 function isTold({ table }: SalvagedTable): boolean {

@@ -16,7 +16,13 @@ function report(tables: readonly SalvagedTable[], parts: Partial<SalvageReport> 
   return {
     ...{ from: "/data/library.sqlite", to: "/data/new.sqlite", pages: 40, header: null, schema: "file", tables },
     layout: { pageSize: 4096, reserved: 0, encoding: "utf8" },
-    ...{ lostAndFound: null, unreadable: { pages: 0, ranges: [] }, freelistDamaged: false, notRebuilt: [] },
+    ...{
+      lostAndFound: null,
+      unreadable: { pages: 0, ranges: [] },
+      flipped: { pages: 0, ranges: [] },
+      freelistDamaged: false,
+      notRebuilt: [],
+    },
     ...{ healing: null, missingParents: [], pagesFromLog: null, logRefused: null, ...parts },
   };
 }
@@ -82,6 +88,12 @@ describe("the sentence", () => {
         healing({ rows: 18 }),
       ),
       `The database was corrupt and is healed: 100 rows of it could be read, and 18 are from library-v1.2.0.sqlite of ${AT}, in the place of pages that cannot be read; at most 1 row written after that may be lost.`,
+    ],
+    [
+      "bits had been turned",
+      "library-v1.2.0.sqlite",
+      report([table("book")], { ...healing(), flipped: { pages: 3, ranges: [[4, 6]] } }),
+      "The database was corrupt and is healed: all of its 100 rows could be read; 3 pages of it differed from the backup's in one bit, and are as that has them; none is known to be lost.",
     ],
     [
       "there is no backup, and rows have no table for sure",

@@ -1,5 +1,7 @@
 /** Opens a damaged database, and looks at each of its pages once to learn what they are. */
 import { fs } from "../../platform/builtins.ts";
+import type { Backup } from "./fill.ts";
+import { flippedPages } from "./flipped-bits.ts";
 import { markFreelist, markPointerMaps, vacuumOf } from "./free-pages.ts";
 import { findLayout, type HeaderFields, type Layout, readFields } from "./layout.ts";
 import { PageSource, readAt } from "./page-source.ts";
@@ -20,6 +22,8 @@ export interface Opened {
   readonly freePages: number;
   /** These are all that are free, or pointer maps name all. */
   readonly allFreeKnown: boolean;
+  /** Pages that are read as a backup has them. */
+  readonly flipped: ReadonlySet<number>;
   readonly log: Log | null;
   /** Why the log beside it was not read. */
   readonly logRefused: string | null;
@@ -30,16 +34,21 @@ export interface OpenPages {
   readonly alone?: boolean | undefined;
   /** What a schema donor says of the layout, for a file whose header is gone. */
   readonly likely?: readonly Layout[];
+  /** A backup of the same database: pages that differ from it in one bit are read as it has them. */
+  readonly backup?: Backup | undefined;
   readonly onPage?: (page: number, of: number) => void;
 }
 
-export function openPages(path: string, { alone = false, likely = [], onPage = () => {} }: OpenPages = {}): Opened {
+export function openPages(path: string, options: OpenPages = {}): Opened {
+  const { alone = false, likely = [], backup, onPage = () => {} } = options;
   const read = alone ? "it is another database's" : readLog(path);
   const log = read !== null && typeof read === "object" ? read : null;
   const first = firstBytes(path, log);
   const layout = findLayout(path, first, [...(log ? [{ pageSize: log.pageSize }] : []), ...likely]);
   const fitting = log?.pageSize === layout.pageSize ? log : null;
   const source = new PageSource(path, layout.pageSize, fitting);
+  const flipped = backup ? flippedPages(source, backup) : new Set<number>();
+  if (backup) source.replace(flipped, backup.pages.source);
   const pages = new Pages(source, layout.reserved, layout.encoding);
   const fields = readFields(first);
   const autoVacuum = vacuumOf(fields, source, pages.usable);
@@ -54,6 +63,7 @@ export function openPages(path: string, { alone = false, likely = [], onPage = (
     autoVacuum,
     freePages: free,
     allFreeKnown,
+    flipped,
     log: fitting,
     logRefused: typeof read === "string" ? read : log && !fitting ? "its pages are of another size" : null,
   };

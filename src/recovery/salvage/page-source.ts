@@ -18,6 +18,8 @@ export class PageSource {
   readonly pages: number;
   readonly lockPage: number;
   readonly #file: number;
+  /** Pages that are read elsewhere. */
+  #replaced: { readonly pages: ReadonlySet<number>; readonly from: PageSource } | null = null;
   readonly #log: { readonly fd: number; readonly at: ReadonlyMap<number, number> } | null;
 
   constructor(path: string, pageSize: number, log: Log | null) {
@@ -38,9 +40,15 @@ export class PageSource {
     return page >= 1 && page <= this.pages;
   }
 
+  /** From now on these pages are read as the other has them. */
+  replace(pages: ReadonlySet<number>, from: PageSource): void {
+    this.#replaced = { pages, from };
+  }
+
   /** False where the page cannot be read. */
   read(page: number, into: Buffer): boolean {
     if (!this.has(page)) return false;
+    if (this.#replaced?.pages.has(page)) return this.#replaced.from.read(page, into);
     const logged = this.#log?.at.get(page);
     if (this.#log && logged !== undefined) return readAt(this.#log.fd, into, logged);
     return readAt(this.#file, into, (page - 1) * this.pageSize);
@@ -56,7 +64,7 @@ export class PageSource {
       const whole = readAt(this.#file, chunk, (first - 1) * pageSize);
       for (let page = first; page < first + perChunk && page <= this.pages; page++) {
         const at = (page - first) * pageSize;
-        const apart = !whole || this.#log?.at.has(page);
+        const apart = !whole || this.#log?.at.has(page) || this.#replaced?.pages.has(page);
         if (apart && !this.read(page, single)) single.fill(0);
         yield { page, bytes: apart ? single : chunk.subarray(at, at + pageSize) };
       }

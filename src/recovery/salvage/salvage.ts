@@ -71,7 +71,12 @@ function openDonor({ donor, backup }: SalvageOrder): Donor | null {
 
 function salvageFrom(engine: Engine, order: SalvageOrder, donor: Donor | null, onProgress: OnProgress): SalvageReport {
   const tell = teller(onProgress);
-  const opened = openPages(order.from, { alone: order.alone, likely: donor ? [donor.layout] : [], onPage: tell });
+  const opened = openPages(order.from, {
+    alone: order.alone,
+    likely: donor ? [donor.layout] : [],
+    backup: order.backup === undefined ? undefined : (donor ?? undefined),
+    onPage: tell,
+  });
   const { map } = opened.pages;
   map.onClaim = (claimed) => tell(map.pages + claimed, map.pages);
   try {
@@ -144,7 +149,7 @@ interface Outcome {
 
 function reportOf(
   { from, to }: SalvageOrder,
-  { pages, layout, fields, log, logRefused }: Opened,
+  { pages, layout, fields, log, logRefused, flipped }: Opened,
   { schema, donor }: Known,
   { targets, database, notRebuilt, freeKnown, healing }: Outcome,
 ): SalvageReport {
@@ -157,6 +162,7 @@ function reportOf(
     tables: targets.map((target) => target.report()),
     lostAndFound: name === null ? null : { table: name, rows, reasons },
     unreadable: rangesOf(pages.map.unreadable()),
+    flipped: rangesOf(flipped),
     freelistDamaged: !freeKnown,
     ...{ notRebuilt, healing },
     missingParents: database.missingParents(),

@@ -42,6 +42,19 @@ describe.each(Object.entries(BUILDS))("%s", (name, build) => {
     expect(outcome).toMatchObject({ missing: [], wrong: [], back: outcome.of, integrity: "ok" });
   });
 
+  test("bits are flipped, one a page and anywhere: all rows are back, as they were", () => {
+    const trial = prepare(build, name);
+    const hit = new Map<number, number>();
+    const damaged = flipBits(trial.subject, new Draw(`${name} any bits`), 0.2, (at) => {
+      const page = Math.floor(at / trial.subject.pageSize);
+      if (!hit.has(page)) hit.set(page, at);
+      return hit.get(page) === at;
+    });
+    const outcome = trial.run(damaged, { backup: trial.file });
+    expect(outcome).toMatchObject({ missing: [], wrong: [], back: outcome.of, integrity: "ok" });
+    expect(outcome.report.flipped.pages).toBe(damaged.pages.size);
+  });
+
   test.each([...Object.entries(DAMAGES), ["page 1 is zero", pageOneZeroed] as const])(
     "%s: with a backup from before rows were changed and deleted, only what is lost comes from it",
     (kind, damage) => {
@@ -243,6 +256,59 @@ describe("case by case", () => {
       expect(all("SELECT a, b, c, hex(v) FROM t")).toEqual(before);
       expect(report.healing?.rows).toBeGreaterThan(0);
     }
+  });
+
+  describe("one bit of a page is not as the backup has it", () => {
+    const TYPED = `CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT, done INT, at REAL); CREATE TABLE u (v);
+      ${MANY} INSERT INTO t SELECT i, 'row ' || i || hex(zeroblob(20)), 2, i + 0.5 FROM c; INSERT INTO u VALUES ('x');`;
+
+    function flip(file: string, text: Buffer, at: number, bit: number): void {
+      const bytes = readFileSync(file);
+      const place = bytes.indexOf(text) + at;
+      bytes[place] = (bytes[place] ?? 0) ^ (1 << bit);
+      writeFileSync(file, bytes);
+    }
+
+    const real = (value: number) => {
+      const bytes = Buffer.alloc(8);
+      bytes.writeDoubleBE(value);
+      return bytes;
+    };
+
+    test.each<[string, (pair: Pair) => void, string, unknown, number]>([
+      ["of a text", ({ file }) => flip(file, Buffer.from("row 300"), 0, 1), "v", `row 300${"00".repeat(20)}`, 1],
+      ["of a number with a fraction", ({ file }) => flip(file, real(300.5), 1, 0), "at", 300.5, 1],
+      [
+        "of an integer, as the application may have changed it",
+        ({ db }) => void db.exec("UPDATE t SET done = 3 WHERE id = 300"),
+        "done",
+        3,
+        0,
+      ],
+    ])("%s, and other rows are newer", (_, change, column, value, flipped) => {
+      const pair = backedUp(TYPED);
+      pair.db.exec("INSERT INTO u VALUES ('newer than the backup')");
+      change(pair);
+      const lost = pagesOf(pair.file, "t")[0]?.[0] as number;
+      const { one, report } = healed(pair, [lost]);
+      expect(one(`SELECT ${column} FROM t WHERE id = 300`)).toBe(value);
+      expect(report.flipped.pages).toBe(flipped);
+      expect(one("SELECT count(*) FROM u")).toBe(2);
+    });
+
+    test("of an integer, and nothing was written since", () => {
+      const pair = backedUp(TYPED);
+      pair.db.close();
+      const bytes = readFileSync(pair.file);
+      const at = bytes.indexOf("row 300") + `row 300${"00".repeat(20)}`.length;
+      bytes[at] = (bytes[at] ?? 0) ^ 1;
+      writeFileSync(pair.file, bytes);
+      const { one, report } = healed({ ...pair, db: new Database(pair.file) }, [
+        pagesOf(pair.file, "t")[0]?.[0] as number,
+      ]);
+      expect(one("SELECT done FROM t WHERE id = 300")).toBe(2);
+      expect(report.flipped.pages).toBe(1);
+    });
   });
 
   test("only an index is damaged: it is made anew, and nothing is missing", () => {
