@@ -7,7 +7,10 @@ import { layOutApp, runApp } from "../run-app.ts";
 import { copyTemplate, Template } from "../template.ts";
 import { LIBRARY, RECIPES, SHELVES } from "./library.ts";
 
-export const BEGINNINGS = ["sealed", "killed", "journal", "hot", "corrupt", "missing", "swap", "late-swap"] as const;
+export const BEGINNINGS = [
+  ...(["sealed", "killed", "journal", "hot", "corrupt", "missing", "swap", "late-swap"] as const),
+  ...(["heal", "heal-journal"] as const),
+] as const;
 export type BeginningName = (typeof BEGINNINGS)[number];
 
 /** The version that is started after the damage. */
@@ -24,6 +27,8 @@ const SETTINGS = {
   "db-on-missing": "restore",
   "db-scrub-interval": "30d",
 };
+
+const HEALING = { ...SETTINGS, "db-on-corruption": "heal" };
 
 /** Two releases, a backup of each, and a row that no backup holds; closed cleanly, in WAL mode. */
 async function sealed(template: Template): Promise<void> {
@@ -63,6 +68,8 @@ const MADE_OF: Readonly<Record<BeginningName, readonly [BeginningName | null, (t
   missing: ["sealed", ({ places }) => rmSync(places.database)],
   swap: ["sealed", beforeSwap],
   "late-swap": ["sealed", beforeSwap],
+  heal: ["sealed", (template) => template.settle(HEALING)],
+  "heal-journal": ["journal", (template) => template.settle(HEALING)],
 };
 
 /** A corrupt database with a log of its own, which the next launch replaces. */

@@ -174,5 +174,7 @@ export const DATABASE_KINDS: readonly Kind[] = [
   ...family("sealed", "database", { ...ANYWHERE, ...bits(WITHOUT_MAP), "bit.text": bitInText, ...FIELDS }),
   ...family("journal", "database", { ...ANYWHERE, ...bits(PAGE_KINDS), ...FIELDS }),
   ...family("killed", "database", { ...ANYWHERE, ...bits(WITHOUT_MAP) }),
+  ...family("heal", "database", { ...ANYWHERE, ...bits(WITHOUT_MAP) }),
+  ...family("heal-journal", "database", { ...ANYWHERE, ...bits(PAGE_KINDS) }),
   ...family("hot", "database", { "bit.header": bitInHeader, scribble: ANYWHERE.scribble as Damage, ...PAGES }),
 ];

@@ -57,7 +57,7 @@ function judgeOpened(evidence: Evidence): readonly string[] {
   if (relative(folder, ended.database) !== DATABASE) return judgeElsewhere(evidence);
   const faults: string[] = [];
   const did = (action: string) => ended.actions.some((each) => each.action === action);
-  const replaced = did("restore") || did("finish-swap");
+  const replaced = did("restore") || did("finish-swap") || did("salvage");
   if (after.whole === null) return ["opened, and there is no database"];
   const { damage, unjudged } = after.whole;
   if (damage.length > 0 || (unjudged !== null && before.whole?.unjudged !== unjudged))
@@ -72,7 +72,7 @@ function judgeOpened(evidence: Evidence): readonly string[] {
     for (const file of contentFiles(before).filter((each) => replaced || each !== DATABASE))
       if (before.files.get(file) !== EMPTY && !isKept(file, before, after, named))
         faults.push(`LOST: the bytes of ${file}, which are in no file that the report names`);
-  if (replaced) faults.push(...judgeRestore(evidence));
+  if (replaced) faults.push(...judgeRestore(evidence), ...(did("salvage") ? judgeHealed(evidence) : []));
   else {
     // A log that is kept is read as well, as far as it goes.
     const aloneNow = did("quarantine") && !ended.warnings.some((text) => text.includes("it is kept as"));
@@ -141,6 +141,17 @@ function judgeRestore({ good, held, before, after, ended }: Evidence): readonly 
   const lost = rows && after.whole ? lacking(rows, after.whole.rows) : ["all"];
   if (lost.length > 0) faults.push(`LOST: ${lost.length} rows of ${used}, as ${lost[0]}`);
   return faults;
+}
+
+/** What lies on pages that are as they were comes back, and so does what is in the backup as well. */
+function judgeHealed({ kind, good, held, before, after }: Evidence): readonly string[] {
+  const [newest] = usableBackups(good, before);
+  const inBackup = newest === undefined ? undefined : held.get(newest);
+  // Of bytes that were written over at random, nobody can tell a value from another.
+  if (!inBackup || !good.whole || !after.whole || kind.name.endsWith("scribble")) return [];
+  const lastRows = good.whole.rows;
+  const lost = lacking(new Set([...inBackup].filter((row) => lastRows.has(row))), after.whole.rows);
+  return lost.length > 0 ? [`LOST: ${lost.length} rows that nobody deleted and the backup has, as ${lost[0]}`] : [];
 }
 
 /** Those with the bytes that they had, under the name that they had, the newest first. */

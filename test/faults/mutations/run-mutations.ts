@@ -55,7 +55,7 @@ async function run(): Promise<void> {
   console.table(tally.rows);
   for (const [refusal, count] of tally.refusals) console.log(`refused ${count} × ${refusal}`);
   console.log(
-    `${tally.sum("cases")} mutations: ${tally.sum("opened")} opened, ${tally.sum("restored")} restored, ` +
+    `${tally.sum("cases")} mutations: ${tally.sum("opened")} opened, ${tally.sum("restored")} restored, ${tally.sum("healed")} healed, ` +
       `${tally.sum("refused")} refused, ${tally.sum("failures")} failures, in ${seconds()} s; ` +
       `the slowest took ${Math.round(tally.slowest)} ms`,
   );

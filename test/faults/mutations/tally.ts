@@ -6,9 +6,12 @@ export interface Row {
   cases: number;
   opened: number;
   restored: number;
+  healed: number;
   refused: number;
   failures: number;
 }
+
+const NONE = { opened: 0, restored: 0, healed: 0, refused: 0, failures: 0 };
 
 export class Tally {
   readonly failures: Verdict[] = [];
@@ -23,14 +26,14 @@ export class Tally {
 
   add(verdict: Verdict): void {
     const kind = this.#groupOf(verdict.kind);
-    const row = this.#rows.get(kind) ?? { kind, cases: 0, opened: 0, restored: 0, refused: 0, failures: 0 };
+    const row = this.#rows.get(kind) ?? { kind, cases: 0, ...NONE };
     this.#rows.set(kind, row);
     row.cases++;
     this.slowest = Math.max(this.slowest, verdict.ms);
     if (verdict.faults.length > 0) {
       row.failures++;
       this.failures.push(verdict);
-    } else if (verdict.end === "opened" || verdict.end === "restored") row[verdict.end]++;
+    } else if (verdict.end === "opened" || verdict.end === "restored" || verdict.end === "healed") row[verdict.end]++;
     else {
       row.refused++;
       const refusal = `${kind}: ${verdict.end}`;
@@ -42,7 +45,7 @@ export class Tally {
     return [...this.#rows.values()];
   }
 
-  sum(of: "cases" | "opened" | "restored" | "refused" | "failures"): number {
+  sum(of: Exclude<keyof Row, "kind">): number {
     return this.rows.reduce((total, row) => total + row[of], 0);
   }
 }

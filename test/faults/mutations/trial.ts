@@ -17,7 +17,7 @@ export interface Case {
 }
 
 export interface Verdict extends Case {
-  /** `opened`, `restored`, or the code of the refusal. */
+  /** `opened`, `restored`, `healed`, or the code of the refusal. */
   readonly end: string;
   readonly damage: string;
   readonly faults: readonly string[];
@@ -59,7 +59,7 @@ export async function attempt(ready: Ready, kind: Kind, each: Case, sabotage?: S
   const after = stateOf(folder, scratch);
   const faults = judge({ kind, folder, scratch, good, held, before, after, ended });
   if (faults.length === 0) rmSync(root, { recursive: true, force: true });
-  const restored = ended.actions.some(({ action }) => action === "restore" || action === "finish-swap");
-  const end = ended.outcome === "opened" && restored ? "restored" : ended.outcome;
+  const did = (action: string) => ended.outcome === "opened" && ended.actions.some((each) => each.action === action);
+  const end = did("salvage") ? "healed" : did("restore") || did("finish-swap") ? "restored" : ended.outcome;
   return { ...each, end, damage, faults, story, folder: root, ms: performance.now() - begun };
 }
