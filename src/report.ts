@@ -55,7 +55,7 @@ export interface Saved {
   readonly rows: number;
   /** The backup that has rows for pages which cannot be read, and how many were taken; null where there is none. */
   readonly fromBackup: { readonly file: string; readonly rows: number } | null;
-  /** Pages that differed from that backup in one bit, and were read as it has them. */
+  /** Pages that differed from that backup as only damage makes them differ, and were read as it has them. */
   readonly corrected: number;
   /** How many rows may be lost at most; null where that cannot be known. */
   readonly lostAtMost: number | null;

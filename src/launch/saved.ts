@@ -28,7 +28,7 @@ export function savedOf(report: SalvageReport, backup: string | null): Saved {
     rows: sum(tables, (table) => table.byTree + table.byOrphanPage),
     fromBackup:
       backup === null ? null : { file: backup, rows: healing === null ? 0 : sum(tables, (t) => t.fromBackup) },
-    corrected: report.flipped.pages,
+    corrected: report.corrected.pages,
     lostAtMost: lost.includes(null) ? null : lost.reduce((all, each) => all + Number(each), 0),
     lostAndFound: lostAndFound && { table: lostAndFound.table, rows: lostAndFound.rows },
     tables: tables.map(describeTable),
@@ -48,7 +48,7 @@ export function sentenceOf(saved: Saved, backedUpAt: string | null): string {
   const turned =
     corrected === 0
       ? ""
-      : `; ${corrected} page${one ? "" : "s"} of it differed from the backup's in one bit, and ${one ? "is" : "are"} as that has ${one ? "it" : "them"}`;
+      : `; ${corrected} page${one ? "" : "s"} in which bits were turned, or that had come to the wrong place, ${one ? "is" : "are"} as the backup has ${one ? "it" : "them"}`;
   const since = fromBackup === null ? "" : " written after that";
   const lost =
     lostAtMost === null

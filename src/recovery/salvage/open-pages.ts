@@ -1,7 +1,7 @@
 /** Opens a damaged database, and looks at each of its pages once to learn what they are. */
 import { fs } from "../../platform/builtins.ts";
+import { pagesToTakeFrom } from "./beside-backup.ts";
 import type { Backup } from "./fill.ts";
-import { flippedPages } from "./flipped-bits.ts";
 import { markFreelist, markPointerMaps, vacuumOf } from "./free-pages.ts";
 import { findLayout, type HeaderFields, type Layout, readFields } from "./layout.ts";
 import { PageSource, readAt } from "./page-source.ts";
@@ -23,7 +23,7 @@ export interface Opened {
   /** These are all that are free, or pointer maps name all. */
   readonly allFreeKnown: boolean;
   /** Pages that are read as a backup has them. */
-  readonly flipped: ReadonlySet<number>;
+  readonly corrected: ReadonlySet<number>;
   readonly log: Log | null;
   /** Why the log beside it was not read. */
   readonly logRefused: string | null;
@@ -34,7 +34,7 @@ export interface OpenPages {
   readonly alone?: boolean | undefined;
   /** What a schema donor says of the layout, for a file whose header is gone. */
   readonly likely?: readonly Layout[];
-  /** A backup of the same database: pages that differ from it in one bit are read as it has them. */
+  /** A backup of the same database: pages that only damage makes differ from it are read as it has them. */
   readonly backup?: Backup | undefined;
   readonly onPage?: (page: number, of: number) => void;
 }
@@ -47,8 +47,8 @@ export function openPages(path: string, options: OpenPages = {}): Opened {
   const layout = findLayout(path, first, [...(log ? [{ pageSize: log.pageSize }] : []), ...likely]);
   const fitting = log?.pageSize === layout.pageSize ? log : null;
   const source = new PageSource(path, layout.pageSize, fitting);
-  const flipped = backup ? flippedPages(source, backup) : new Set<number>();
-  if (backup) source.replace(flipped, backup.pages.source);
+  const corrected = backup ? pagesToTakeFrom(backup, source) : new Set<number>();
+  if (backup) source.replace(corrected, backup.pages.source);
   const pages = new Pages(source, layout.reserved, layout.encoding);
   const fields = readFields(first);
   const autoVacuum = vacuumOf(fields, source, pages.usable);
@@ -63,7 +63,7 @@ export function openPages(path: string, options: OpenPages = {}): Opened {
     autoVacuum,
     freePages: free,
     allFreeKnown,
-    flipped,
+    corrected,
     log: fitting,
     logRefused: typeof read === "string" ? read : log && !fitting ? "its pages are of another size" : null,
   };

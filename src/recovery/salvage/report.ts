@@ -60,8 +60,8 @@ export interface SalvageReport {
   } | null;
   /** Pages of zeros, and those that something leads to and that are not what it says; as ranges, first and last. */
   readonly unreadable: { readonly pages: number; readonly ranges: readonly (readonly [number, number])[] };
-  /** Pages that differ from the backup in one bit, and were read as it has them. */
-  readonly flipped: SalvageReport["unreadable"];
+  /** Pages that differ from the backup as only damage makes them differ, and were read as it has them. */
+  readonly corrected: SalvageReport["unreadable"];
   /** Not every free page is known: what nothing leads to may have been deleted, and is in lost and found. */
   readonly freelistDamaged: boolean;
   readonly notRebuilt: readonly NotRebuilt[];

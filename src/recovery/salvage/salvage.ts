@@ -149,7 +149,7 @@ interface Outcome {
 
 function reportOf(
   { from, to }: SalvageOrder,
-  { pages, layout, fields, log, logRefused, flipped }: Opened,
+  { pages, layout, fields, log, logRefused, corrected }: Opened,
   { schema, donor }: Known,
   { targets, database, notRebuilt, freeKnown, healing }: Outcome,
 ): SalvageReport {
@@ -162,7 +162,7 @@ function reportOf(
     tables: targets.map((target) => target.report()),
     lostAndFound: name === null ? null : { table: name, rows, reasons },
     unreadable: rangesOf(pages.map.unreadable()),
-    flipped: rangesOf(flipped),
+    corrected: rangesOf(corrected),
     freelistDamaged: !freeKnown,
     ...{ notRebuilt, healing },
     missingParents: database.missingParents(),

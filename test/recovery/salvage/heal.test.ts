@@ -52,7 +52,7 @@ describe.each(Object.entries(BUILDS))("%s", (name, build) => {
     });
     const outcome = trial.run(damaged, { backup: trial.file });
     expect(outcome).toMatchObject({ missing: [], wrong: [], back: outcome.of, integrity: "ok" });
-    expect(outcome.report.flipped.pages).toBe(damaged.pages.size);
+    expect(outcome.report.corrected.pages).toBe(damaged.pages.size);
   });
 
   test.each([...Object.entries(DAMAGES), ["page 1 is zero", pageOneZeroed] as const])(
@@ -292,7 +292,7 @@ describe("case by case", () => {
       const lost = pagesOf(pair.file, "t")[0]?.[0] as number;
       const { one, report } = healed(pair, [lost]);
       expect(one(`SELECT ${column} FROM t WHERE id = 300`)).toBe(value);
-      expect(report.flipped.pages).toBe(flipped);
+      expect(report.corrected.pages).toBe(flipped);
       expect(one("SELECT count(*) FROM u")).toBe(2);
     });
 
@@ -307,7 +307,38 @@ describe("case by case", () => {
         pagesOf(pair.file, "t")[0]?.[0] as number,
       ]);
       expect(one("SELECT done FROM t WHERE id = 300")).toBe(2);
-      expect(report.flipped.pages).toBe(1);
+      expect(report.corrected.pages).toBe(1);
+    });
+  });
+
+  describe("a page came to the wrong place", () => {
+    const block = (bytes: Buffer, page: number) => bytes.subarray((page - 1) * PAGE, page * PAGE);
+
+    test.each<[string, (bytes: Buffer, a: number, b: number) => void]>([
+      [
+        "two have changed places",
+        (bytes, a, b) => {
+          const first = Buffer.from(block(bytes, a));
+          block(bytes, b).copy(block(bytes, a));
+          first.copy(block(bytes, b));
+        },
+      ],
+      ["one stands in the place of another as well", (bytes, a, b) => void block(bytes, a).copy(block(bytes, b))],
+    ])("%s: each is read as the backup has it", (_, change) => {
+      const pair = backedUp(
+        `CREATE TABLE t (a TEXT, b INT, PRIMARY KEY (a, b)) WITHOUT ROWID; CREATE TABLE u (v);
+         ${MANY} INSERT INTO t SELECT 'key ' || i || hex(zeroblob(40)), i FROM c; INSERT INTO u VALUES ('x');`,
+      );
+      pair.db.exec("INSERT INTO u VALUES ('newer than the backup')");
+      const [a, b] = [...new Set(pagesOf(pair.file, "t").flat())];
+      pair.db.close();
+      const bytes = readFileSync(pair.file);
+      change(bytes, a as number, b as number);
+      writeFileSync(pair.file, bytes);
+      const { one, report } = healed({ ...pair, db: new Database(pair.file) }, []);
+      expect(one("SELECT count(*) || ' ' || sum(b) FROM t")).toBe("600 180300");
+      expect(one("SELECT count(*) FROM u")).toBe(2);
+      expect(report.corrected.pages).toBeGreaterThan(0);
     });
   });
 

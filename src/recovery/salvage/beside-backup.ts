@@ -1,0 +1,136 @@
+/**
+ * Pages that differ from a backup's page of the same number as only damage makes them differ, and are read as the backup
+ * has them:
+ * - in one bit: SQLite itself seldom writes such a difference, and a medium that rots does. An integer, or the type that
+ *   stands for one, may well have been changed so by the application; that counts only where nothing else was written.
+ * - what two pages had has changed places, or stands in the place of another page of its tree as well: a write went to
+ *   the wrong place, for no tree has the same rows twice, and no page two parents.
+ */
+import { isInternal } from "../tables.ts";
+import { BTreePage, INDEX_LEAF, isInterior, isTree, TABLE_LEAF } from "./b-tree-page.ts";
+import type { Backup } from "./fill.ts";
+import { ownersIn } from "./old-places.ts";
+import type { PageSource } from "./page-source.ts";
+import { RecordReader } from "./record.ts";
+
+/** More pages than these differ where an application wrote much: then none is looked for in another's place. */
+const MOST_COMPARED = 20_000;
+const SAMPLE_STEP = 64;
+
+interface Difference {
+  readonly page: number;
+  /** The byte in which the only bit stands that differs; null where there are more. */
+  readonly flip: number | null;
+  readonly hash: number;
+}
+
+/** @returns their numbers; page 1 is never one, for each writer leaves its mark there */
+export function pagesToTakeFrom(backup: Backup, file: PageSource): ReadonlySet<number> {
+  if (backup.pages.source.pageSize !== file.pageSize) return new Set();
+  const differing = differences(file, backup.pages.source);
+  const owners = ownersOf(backup);
+  const misplaced = findMisplaced(file, backup, differing, owners.ownerOf);
+  const view = new BTreePage(file.pageSize, backup.pages.usable);
+  const bytes = Buffer.alloc(file.pageSize);
+  const isWritten = ({ page, flip }: Difference) =>
+    flip === null &&
+    !misplaced.has(page) &&
+    !owners.isOwn(page) &&
+    file.read(page, bytes) &&
+    isSound(view, page, bytes);
+  const wasWritten = differing.some(isWritten);
+  const flips = differing.filter((each) => each.flip !== null && !(wasWritten && isInteger(backup, view, each)));
+  return new Set([...misplaced, ...flips.map(({ page }) => page)]);
+}
+
+function differences(file: PageSource, backup: PageSource): readonly Difference[] {
+  const found: Difference[] = [];
+  const others = backup.stream();
+  for (const { page, bytes } of file.stream()) {
+    const other = others.next().value;
+    if (!other) break;
+    if (page === 1 || bytes.equals(other.bytes)) continue;
+    found.push({ page, flip: onlyFlip(bytes, other.bytes), hash: sampled(bytes) });
+  }
+  return found;
+}
+
+function onlyFlip(a: Buffer, b: Buffer): number | null {
+  let found: number | null = null;
+  for (let at = 0; at < a.length; at++) {
+    if (a[at] === b[at]) continue;
+    const bits = (a[at] as number) ^ (b[at] as number);
+    if (found !== null || (bits & (bits - 1)) !== 0) return null;
+    found = at;
+  }
+  return found;
+}
+
+/** The same for the same bytes, and seldom for others. */
+function sampled(bytes: Buffer): number {
+  let hash = 0;
+  for (let at = 0; at < bytes.length; at += SAMPLE_STEP) hash = (Math.imul(hash, 31) + bytes.readInt32LE(at)) | 0;
+  return hash;
+}
+
+/** Pages that have what another page of the backup had. */
+function findMisplaced(
+  file: PageSource,
+  backup: Backup,
+  differing: readonly Difference[],
+  ownerOf: (page: number) => number | undefined,
+): ReadonlySet<number> {
+  const misplaced = new Set<number>();
+  if (differing.length > MOST_COMPARED) return misplaced;
+  const byHash = Map.groupBy(differing, ({ hash }) => hash);
+  const { source } = backup.pages;
+  const [mine, theirs] = [Buffer.alloc(file.pageSize), Buffer.alloc(file.pageSize)];
+  const isSame = (page: number, from: number) =>
+    file.read(page, mine) && source.read(from, theirs) && mine.equals(theirs);
+  for (const { page: from, bytes } of source.stream()) {
+    for (const { page } of byHash.get(sampled(bytes)) ?? []) {
+      if (page === from || !isSame(page, from)) continue;
+      const type = bytes[0] as number;
+      const owner = ownerOf(page);
+      // Two tables may have the same rows, but no page two parents.
+      const isOnce = isInterior(type) || (isTree(type) && owner !== undefined && owner === ownerOf(from));
+      if ((isOnce && isSame(from, from)) || isSame(from, page)) misplaced.add(page);
+    }
+  }
+  return misplaced;
+}
+
+/** Whose a page is in the backup, told by numbers. What Holdfast writes there is no sign of the application. */
+function ownersOf({ pages, schema }: Backup) {
+  const trees = schema.entries.filter(({ root }) => root > 0);
+  const ownerOf = ownersIn(
+    pages,
+    trees.map(({ root }) => root),
+  );
+  const isOwn = (page: number) => {
+    const owner = ownerOf(page);
+    return owner !== undefined && isInternal(trees[owner]?.table ?? "");
+  };
+  return { ownerOf, isOwn };
+}
+
+function isSound(view: BTreePage, page: number, bytes: Buffer): boolean {
+  if (!isTree(bytes[0] as number)) return false;
+  bytes.copy(view.bytes);
+  return view.parse(page) && view.sound;
+}
+
+/** Whether the byte is an integer's, or the type's of one, in a record of the page as the backup has it. */
+function isInteger({ pages }: Backup, view: BTreePage, { page, flip }: Difference): boolean {
+  const type = pages.map.type(page);
+  if (flip === null || (type !== TABLE_LEAF && type !== INDEX_LEAF)) return false;
+  if (!pages.source.read(page, view.bytes) || !view.parse(page)) return false;
+  const records = new RecordReader("utf8");
+  for (let cell = 0; cell < view.count; cell++) {
+    const start = view.payloadAt[cell] as number;
+    const end = start + (view.local[cell] as number);
+    if (flip < start || flip >= end) continue;
+    return records.parse(view.bytes, start, view.payloadSize[cell] as number, end) && records.isIntegerAt(flip);
+  }
+  return false;
+}
