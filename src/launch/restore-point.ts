@@ -36,6 +36,7 @@ export interface RestorePointTools extends Toolbox {
  *
  * @param reason as the report has it
  * @param message as the events have it
+ * @param label makes it a backup of its own, for which no other is replaced or removed
  * @returns its file
  */
 export async function orderRestorePoint(
@@ -43,6 +44,7 @@ export async function orderRestorePoint(
   databaseId: string,
   reason: string,
   message: string,
+  label: string | null = null,
 ): Promise<string> {
   const { places, settings, now } = tools;
   const report = reporter(tools);
@@ -51,8 +53,9 @@ export async function orderRestorePoint(
     databaseId,
     runningVersion: settings.appVersion,
     reason: "restore-point",
-    retention: settings.backupRetention,
-    quarantineRetention: settings.quarantineRetention,
+    label,
+    retention: label === null ? settings.backupRetention : 0,
+    quarantineRetention: label === null ? settings.quarantineRetention : Number.MAX_SAFE_INTEGER,
     now: now().toISOString(),
     exclusive: true,
     patience: settings.lockTimeout,

@@ -98,7 +98,7 @@ async function mergeForGood(order: Order): Promise<Merged> {
   return await writeDatabase(op, {
     databaseId,
     async prepare() {
-      if (op.settings.backupRetention > 0) await takeRestorePoint(op, databaseId);
+      if (op.settings.backupRetention > 0) await takeRestorePoint(order, databaseId);
     },
     async write(db) {
       const report = reporter(op);
@@ -136,18 +136,30 @@ function namesOf({ op, source }: Order): readonly [string, string] {
 
 const BEFORE_MERGE = "the last state before the merge";
 
-function restorePoint({ op, stock }: Order): ActionReport[] {
+/** Refreshed as the version's backup, it might replace the very backup whose rows are to be merged, or push it out. */
+function labelFor({ source }: Order): string | null {
+  return source.kind === "backup" || source.kind === "quarantined" ? `before the merge of ${source.id}` : null;
+}
+
+function reasonOf(label: string | null): string {
+  return label === null ? BEFORE_MERGE : `${BEFORE_MERGE}; labelled "${label}", and kept until you delete it`;
+}
+
+function restorePoint(order: Order): ActionReport[] {
+  const { op, stock } = order;
   if (op.settings.backupRetention > 0) {
-    return [{ action: "back-up", reason: BEFORE_MERGE, version: stock.database.self?.stamp?.appVersion ?? null }];
+    const version = stock.database.self?.stamp?.appVersion ?? null;
+    return [{ action: "back-up", reason: reasonOf(labelFor(order)), version }];
   }
   op.warn("There is no restore point to go back to, for db-backup-retention is 0.");
   return [];
 }
 
 /** @throws HoldfastError when it fails: then nothing is merged */
-async function takeRestorePoint(op: Operation, databaseId: string): Promise<void> {
+async function takeRestorePoint(order: Order, databaseId: string): Promise<void> {
+  const label = labelFor(order);
   try {
-    await orderRestorePoint(op, databaseId, BEFORE_MERGE, BEFORE_MERGE);
+    await orderRestorePoint(order.op, databaseId, reasonOf(label), BEFORE_MERGE, label);
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.code === "ABORTED") throw error;
     throw new HoldfastError(

@@ -1,12 +1,19 @@
 import { appendFileSync, copyFileSync, existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { type ChangeReport, type MergeReport, merge, mergeDemoted, type ProgressEvent } from "../../src/index.ts";
+import {
+  type ChangeReport,
+  type MergeReport,
+  merge,
+  mergeDemoted,
+  type ProgressEvent,
+  restore,
+} from "../../src/index.ts";
 import { CommandLine } from "../cli/command-line.ts";
 import { leaveHotJournal, makeForeign, smashTable } from "../faults/damage.ts";
 import { AppProcess } from "../fixtures/app-process.ts";
 import { refused } from "../fixtures/refusal.ts";
-import { query } from "../fixtures/workspace.ts";
+import { hashOf, query } from "../fixtures/workspace.ts";
 
 const VERSION = 'db-app-version = "1.0.0"';
 const options = { appVersion: "1.0.0" } as const;
@@ -120,6 +127,39 @@ describe("merge", () => {
     const report = await merge(app.settings(), app.other, { ...options, tables: ["author"] });
     expect(report.actions).toMatchObject([{ action: "back-up" }, { table: "author" }]);
     expect(app.titles()).toEqual(["Emma"]);
+  });
+
+  test.each(["latest", "v1.0.0"])(
+    "brings deleted rows back from %s, which its restore point leaves alone",
+    async (id) => {
+      const app = await twoDatabases();
+      query(app.path, (db) => db.exec("DELETE FROM book; INSERT INTO author VALUES (7, 'Brontë')"));
+      const source = join(app.backups, "library-v1.0.0.sqlite");
+      const before = hashOf(source);
+      const report = await merge(app.settings(), id, { ...options, tables: ["book"] });
+      expect(app.titles()).toEqual(["Emma"]);
+      expect(hashOf(source)).toBe(before);
+      const label = "before the merge of v1.0.0";
+      expect(report.actions).toMatchObject([
+        {
+          action: "back-up",
+          file: join(app.backups, "library-v1.0.0-2.sqlite"),
+          reason: `the last state before the merge; labelled "${label}", and kept until you delete it`,
+        },
+        { action: "merge", table: "book", reason: "1 row new" },
+      ]);
+      await restore(app.settings(), label, options);
+      expect(app.titles()).toEqual([]);
+    },
+  );
+
+  test("merges a backup that retention would have pushed out", async () => {
+    const app = await twoDatabases();
+    await app.launch("2.0.0", ["Persuasion"], { backupRetention: 2 });
+    query(app.path, (db) => db.exec("DELETE FROM book"));
+    await merge(app.settings({ backupRetention: 1 }), "v1.0.0", { ...options, appVersion: "2.0.0" });
+    expect(app.titles()).toEqual(["Emma"]);
+    expect(app.titles(join(app.backups, "library-v1.0.0.sqlite"))).toEqual(["Emma"]);
   });
 
   test("does nothing where there is nothing to bring, and does not ask", async () => {
