@@ -2,6 +2,7 @@
 import { basename } from "node:path";
 import type { Connection } from "../database/open.ts";
 import { diff as compare, type DiffReport as Differences, type DiffOptions as Scope } from "../recovery/diff.ts";
+import { asRefusal } from "../recovery/together.ts";
 import type { SettingsInput } from "../settings-glance.ts";
 import { withFile, withLiveDatabase } from "./hold.ts";
 import { type Operation, type OperationOptions, operate } from "./operation.ts";
@@ -75,7 +76,8 @@ async function compareAll(
   { tables, samples, onEvent }: DiffOptions,
 ): Promise<DiffReport> {
   op.onEvent({ kind: "compare", message: `comparing ${basename(left.path)} with ${basename(right.path)}` });
-  for (const db of [first, second]) db.pragma(`cache_size = -${CACHE_KIB}`);
+  limitCache(left.path, first);
+  limitCache(right.path, second);
   const differences = await compare(first, second, {
     tables,
     samples,
@@ -88,6 +90,15 @@ async function compareAll(
   });
   const { database } = op.places;
   return { database, left: named(left), right: named(right), ...differences, warnings: op.warnings };
+}
+
+/** The first that is read of a file, which may be no database at all. */
+function limitCache(path: string, db: Connection): void {
+  try {
+    db.pragma(`cache_size = -${CACHE_KIB}`);
+  } catch (error) {
+    throw asRefusal(error, `reading ${path}`);
+  }
 }
 
 function named({ id, path }: ComparedFile): ComparedFile {

@@ -34,7 +34,7 @@ export async function together<Result>(
     for (const db of new Set([left, right])) ends.push(holdSnapshot(db));
     return await task({ left, right, scratch });
   } catch (error) {
-    throw describe(error, doing);
+    throw asRefusal(error, doing);
   } finally {
     for (const end of ends) end();
     scratch.close();
@@ -50,13 +50,14 @@ function holdSnapshot(db: Connection): () => void {
   };
 }
 
-function describe(error: unknown, doing: string): unknown {
+/** What SQLite throws, with its Holdfast code; anything else as it is. */
+export function asRefusal(error: unknown, doing: string): unknown {
   if (isCorruption(error)) {
     return new HoldfastError(
       {
         code: "DB_CORRUPT",
         message: `SQLite found damage while ${doing}: ${messageOf(error)}. Nothing was written.`,
-        hint: "Check both files with PRAGMA integrity_check; the next launch restores a damaged database.",
+        hint: "See how bad it is: holdfast doctor for the database, holdfast verify <file> for another one; holdfast recover reads what can be read.",
       },
       { cause: error },
     );

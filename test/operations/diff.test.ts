@@ -53,6 +53,18 @@ describe("diff", () => {
     });
   });
 
+  test("names the file that is no database", async () => {
+    const app = await changed();
+    const text = join(app.folder, "settings.toml");
+    for (const names of [[text], ["v1.0.0", text], [text, "v1.0.0"]] as const) {
+      expect(await refused(diff(app.settings(), ...names))).toMatchObject({
+        code: "DB_CORRUPT",
+        message: `SQLite found damage while reading ${text}: file is not a database. Nothing was written.`,
+      });
+    }
+    expect(await app.run(["diff", "settings.toml"])).toMatchObject({ exitStatus: 20 });
+  });
+
   test("changes nothing, also while the application runs", async () => {
     const app = await changed();
     const before = app.snapshot();
