@@ -56,8 +56,12 @@ describe("diff", () => {
   test("names the file that is no database", async () => {
     const app = await changed();
     const text = join(app.folder, "settings.toml");
-    for (const names of [[text], ["v1.0.0", text], [text, "v1.0.0"]] as const) {
-      expect(await refused(diff(app.settings(), ...names))).toMatchObject({
+    for (const [left, right] of [
+      [text, undefined],
+      ["v1.0.0", text],
+      [text, "v1.0.0"],
+    ] as const) {
+      expect(await refused(diff(app.settings(), left, right))).toMatchObject({
         code: "DB_CORRUPT",
         message: `SQLite found damage while reading ${text}: file is not a database. Nothing was written.`,
       });
