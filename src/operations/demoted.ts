@@ -1,10 +1,12 @@
 /** Databases that were set aside because the running version could not read them. */
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { HoldfastError, named } from "../errors.ts";
+import type { DemotedRows } from "../launch/demoted-rows.ts";
 import { removeDurably } from "../platform/atomic-file.ts";
 import type { ActionReport } from "../report.ts";
 import type { SettingsInput } from "../settings-glance.ts";
 import { reporter } from "../toolbox.ts";
+import { countDemotedAlone } from "./count-demoted.ts";
 import { withDatabaseAlone } from "./hold.ts";
 import { type ListOptions, type ListReport, list } from "./list.ts";
 import { type MergeOptions, type MergeReport, mergeNamed } from "./merge.ts";
@@ -45,7 +47,8 @@ export async function removeDemoted(
   return await operate("demoted remove", settings, options, (op) =>
     withDatabaseAlone(op, async () => {
       const { places } = op;
-      const source = findSource(op, await takeStock(op), id);
+      const stock = await takeStock(op);
+      const source = findSource(op, stock, id);
       if (source.kind !== "demoted") {
         throw new HoldfastError({
           code: "NOT_FOUND",
@@ -54,12 +57,11 @@ export async function removeDemoted(
           details: { path: source.path },
         });
       }
-      const files = source.set.files.map((file) => join(places.backups, file));
-      const plan: ActionReport[] = files.map((file) => ({
-        action: "remove",
-        reason: `it is deleted for good, with the rows that only ${basename(source.path)} has`,
-        file,
-      }));
+      const loss = tellLoss(source.id, await countDemotedAlone(op, stock, source.set));
+      const plan = source.set.files.map((file): ActionReport => {
+        const reason = file === source.set.file ? `it is deleted for good${loss}` : `it belongs to ${source.set.file}`;
+        return { action: "remove", reason, file: join(places.backups, file) };
+      });
       const done = await op.ask(options, plan);
       if (done) return done;
       const report = reporter(op);
@@ -71,4 +73,13 @@ export async function removeDemoted(
       return op.report("done");
     }),
   );
+}
+
+/** What goes with it; a merge would add rows, but only a comparison sees other values. */
+function tellLoss(id: string, counted: DemotedRows | null): string {
+  if (counted === null || (counted.rows === 0 && !counted.complete)) return ", with everything that only it has";
+  const { rows, complete } = counted;
+  if (rows === 0)
+    return `; the current database has all of its rows, perhaps with other values, which this shows: holdfast diff ${id}`;
+  return `, with ${complete ? "" : "at least "}${rows} row${rows === 1 ? "" : "s"} that the current database lacks`;
 }

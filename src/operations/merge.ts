@@ -88,8 +88,19 @@ interface Order {
 async function tryOut(order: Order): Promise<Merged> {
   const { op } = order;
   const report = await withDatabaseTried(op, (db) => mergeInto(db, order, true));
-  if (report.outcome === "would-refuse") throw mergeConflict(namesOf(order), report);
+  if (report.outcome === "would-refuse") throw mergeConflict(namesOf(order), report, commandOf(order));
   return report;
+}
+
+/** As it can be given again. */
+function commandOf({ op, source: { id }, options: { tables } }: Order): string {
+  const only = tables === undefined ? "" : ` --tables ${quoted(tables.join(","))}`;
+  return `holdfast ${op.name} ${quoted(id)}${only}`;
+}
+
+/** For a shell, where it needs that. */
+function quoted(text: string): string {
+  return /^[\w./:\\,-]+$/.test(text) ? text : `"${text}"`;
 }
 
 async function mergeForGood(order: Order): Promise<Merged> {

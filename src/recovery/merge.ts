@@ -143,8 +143,15 @@ function refuseUnderTransaction(current: Connection): void {
   });
 }
 
-/** @param names of the current and of the incoming database */
-export function mergeConflict([current, incoming]: readonly [string, string], report: MergeReport): HoldfastError {
+/**
+ * @param names of the current and of the incoming database
+ * @param again how the merge is asked for, as in "holdfast merge other.sqlite"
+ */
+export function mergeConflict(
+  [current, incoming]: readonly [string, string],
+  report: MergeReport,
+  again = "merge",
+): HoldfastError {
   const unresolved = report.tables.reduce((sum, table) => sum + table.unresolved, 0);
   const { total } = report.violations;
   const what = [
@@ -156,18 +163,19 @@ export function mergeConflict([current, incoming]: readonly [string, string], re
   return new HoldfastError({
     code: "MERGE_CONFLICT",
     message: `${what.join(", and ")}. Nothing was written.`,
-    hint: total > 0 && report.onConflict !== "keep-incoming" ? FEWER_TABLES : HINTS[report.onConflict],
+    hint: total > 0 && report.onConflict !== "keep-incoming" ? FEWER_TABLES : hintAfter(report.onConflict, again),
     details: { report },
   });
 }
 
 const FEWER_TABLES = "Merge fewer tables with --tables; the report names those that are in the way.";
 
-const HINTS: Readonly<Record<OnConflict, string>> = {
-  abort: "Look at the conflicts, then merge with --on-conflict keep-current or --on-conflict keep-incoming.",
-  "keep-current": FEWER_TABLES,
-  "keep-incoming": "Merge with --on-conflict keep-current, which changes no row, or fewer tables with --tables.",
-};
+function hintAfter(onConflict: OnConflict, again: string): string {
+  if (onConflict === "keep-current") return FEWER_TABLES;
+  if (onConflict === "keep-incoming")
+    return `Keep the current database's values, which changes no row: ${again} --on-conflict keep-current. Or merge fewer tables with --tables.`;
+  return `Look at the conflicts, then say whose values are to stay, the current database's: ${again} --on-conflict keep-current, or the other's: ${again} --on-conflict keep-incoming`;
+}
 
 function counted(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? "" : "s"}`;

@@ -522,7 +522,7 @@ const ROWS: readonly Row[] = [
     "demoted",
     "note",
     "No row of v2.0.0-demoted is lacking",
-    "holdfast demoted remove v2.0.0-demoted",
+    "holdfast diff v2.0.0-demoted",
   ],
   [
     "quarantined",

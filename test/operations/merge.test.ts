@@ -104,7 +104,7 @@ describe("merge", () => {
     expect(error).toMatchObject({
       code: "MERGE_CONFLICT",
       message: `1 row of ${app.other} cannot be brought into ${app.path} without a conflict. Nothing was written.`,
-      hint: expect.stringContaining("--on-conflict keep-current"),
+      hint: expect.stringContaining(`holdfast merge ${app.other} --on-conflict keep-current, or the other's`),
       details: { report: { conflicts: { total: 1, listed: [{ table: "book", key: { id: 1 } }] } } },
     });
     expect(await refused(merge(app.settings(), app.other, { ...options, dryRun: true }))).toMatchObject({
@@ -325,10 +325,12 @@ describe("a demoted database", () => {
     const { exitStatus, stdout, stderr } = await app.run(merging);
     expect(exitStatus).toBe(40);
     expect(stdout).toContain('conflict  book, id 2\n            title is "Shirley"; the other has "Villette"\n');
-    expect(stderr).toContain("Try: Look at the conflicts, then merge with --on-conflict keep-current");
+    expect(stderr).toContain("holdfast demoted merge v2.0.0-demoted --on-conflict keep-current");
     const done = await app.run([...merging, "--on-conflict", "keep-current"]);
     expect(done).toMatchObject({ exitStatus: 0, stderr: "" });
-    expect(done.stdout).toContain("nothing has to be done");
+    expect(done.stdout).toMatch(`holdfast demoted merge had nothing to change in ${app.path}\n`);
+    const planned = await app.run([...merging.slice(0, -1), "--dry-run", "--on-conflict", "keep-current"]);
+    expect(planned.stdout).toMatch(`holdfast demoted merge would change nothing in ${app.path}\n`);
     expect(app.titles()).toEqual(["Emma", "Shirley"]);
   });
 });

@@ -2,6 +2,7 @@ import { appendFileSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSyn
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { type ChangeReport, list, listDemoted, removeDemoted, restore, restoreDemoted } from "../../src/index.ts";
+import { CommandLine } from "../cli/command-line.ts";
 import { AppProcess } from "../fixtures/app-process.ts";
 import { refused } from "../fixtures/refusal.ts";
 import { query, Workspace } from "../fixtures/workspace.ts";
@@ -232,6 +233,37 @@ describe("a demoted database", () => {
     const before = app.kept();
     await removeDemoted(app.settings(), "v2.0.0-demoted", options);
     expect(app.kept()).toEqual(before.filter((name) => name !== "library-v2.0.0-demoted.sqlite"));
+  });
+
+  test("is deleted after it was said what goes with it", async () => {
+    const app = await demoted();
+    const plan = async () => await removeDemoted(app.settings(), "v2.0.0-demoted", { ...options, dryRun: true });
+    expect((await plan()).actions).toMatchObject([
+      {
+        action: "remove",
+        reason:
+          "it is deleted for good; the current database has all of its rows, perhaps with other values, which this shows: holdfast diff v2.0.0-demoted",
+      },
+    ]);
+    query(join(app.backups, "library-v2.0.0-demoted.sqlite"), (db) =>
+      db.exec("PRAGMA journal_mode = DELETE; INSERT INTO book VALUES (8, 'fourth'), (9, 'fifth')"),
+    );
+    expect((await plan()).actions).toMatchObject([
+      { reason: "it is deleted for good, with 2 rows that the current database lacks" },
+    ]);
+    writeFileSync(app.path, "no database at all");
+    expect((await plan()).actions).toMatchObject([
+      { reason: "it is deleted for good, with everything that only it has" },
+    ]);
+    expect(app.kept()).toContain("library-v2.0.0-demoted.sqlite");
+  });
+
+  test("is deleted in words that do not name the database", async () => {
+    const app = new CommandLine('db-app-version = "1.0.0"');
+    await app.launch("1.0.0");
+    copyFileSync(join(app.backups, "library-v1.0.0.sqlite"), join(app.backups, "library-v2.0.0-demoted.sqlite"));
+    const { stdout } = await app.run(["demoted", "remove", "v2.0.0-demoted", "--yes"]);
+    expect(stdout).toMatch(`holdfast demoted remove has changed what is kept of ${app.path}\n`);
   });
 });
 

@@ -226,7 +226,7 @@ describe("conflicts", () => {
     expect(error).toMatchObject({
       code: "MERGE_CONFLICT",
       message: "2 rows of :memory: cannot be brought into :memory: without a conflict. Nothing was written.",
-      hint: "Look at the conflicts, then merge with --on-conflict keep-current or --on-conflict keep-incoming.",
+      hint: "Look at the conflicts, then say whose values are to stay, the current database's: merge --on-conflict keep-current, or the other's: merge --on-conflict keep-incoming",
     });
     expect(JSON.parse(JSON.stringify(reportOf(error)))).toMatchObject({
       outcome: "refused",
@@ -272,7 +272,7 @@ describe("conflicts", () => {
     );
     const error = await refused(current, incoming, keepIncoming);
     expect(error.hint).toBe(
-      "Merge with --on-conflict keep-current, which changes no row, or fewer tables with --tables.",
+      "Keep the current database's values, which changes no row: merge --on-conflict keep-current. Or merge fewer tables with --tables.",
     );
     expect(reportOf(error).tables[0]).toMatchObject({ unresolved: 2, replaced: 0 });
     expect(rows(current, "t")).toEqual(["1 1", "2 2"]);

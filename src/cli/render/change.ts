@@ -9,10 +9,18 @@ import { clean, layOut, localTimes, paint, table, wrap } from "./page.ts";
 
 export function renderChange(report: ChangeReport): string {
   const { outcome, operation, database, actions } = clean(report);
-  const nothing = actions.length === 0 ? ": nothing has to be done" : "";
-  const changes = outcome === "would-do" ? "would change" : "has changed";
-  return renderActions(report, `${paint("bold", `holdfast ${operation}`)} ${changes} ${database}${nothing}`);
+  const planned = outcome === "would-do";
+  const changed = planned ? "would change" : "has changed";
+  const nothing = planned ? "would change nothing in" : "had nothing to change in";
+  const what = BESIDE_DATABASE.has(operation) ? `what is kept of ${database}` : database;
+  return renderActions(
+    report,
+    `${paint("bold", `holdfast ${operation}`)} ${actions.length > 0 ? changed : nothing} ${what}`,
+  );
 }
+
+/** These only touch files of the backup folder. */
+const BESIDE_DATABASE: ReadonlySet<string> = new Set(["demoted remove", "prune", "rebuild-index"]);
 
 /** The database itself is only read. */
 export function renderBackup(report: ChangeReport): string {

@@ -86,8 +86,8 @@ export function demoted(facts: DoctorFacts): Diagnosis[] {
   return [
     note(
       "demoted",
-      `${message} No row of ${needless.id} is lacking in the current one.`,
-      `holdfast demoted remove ${needless.id}`,
+      `${message} No row of ${needless.id} is lacking in the current one; whether values differ, a comparison shows.`,
+      `holdfast diff ${needless.id}`,
     ),
   ];
 }
