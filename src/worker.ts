@@ -28,7 +28,8 @@ import { Crew } from "./platform/crew.ts";
 import { limitFor, Watch } from "./platform/work-limit.ts";
 import type { CountOrder, countAllRows } from "./recovery/count-rows.ts";
 import type { countDemotedRows, DemotedRowsOrder } from "./recovery/demoted-rows.ts";
-import type { SalvageOrder, salvage } from "./recovery/salvage/salvage.ts";
+import type { SalvageOrder } from "./recovery/salvage/salvage.ts";
+import type { salvageFile } from "./recovery/salvaged-file.ts";
 
 const { readdirSync, statSync } = fs;
 
@@ -55,7 +56,7 @@ export interface Jobs {
   "check-files": Job<CheckFilesOrder, typeof checkFiles>;
   "count-rows": Job<CountOrder, typeof countAllRows>;
   "demoted-rows": Job<DemotedRowsOrder, typeof countDemotedRows>;
-  salvage: Job<SalvageOrder, typeof salvage>;
+  salvage: Job<SalvageOrder, typeof salvageFile>;
 }
 
 /** What its threads can do. */
@@ -101,7 +102,7 @@ const jobs: Handlers<Jobs> = {
   "demoted-rows": async ({ engine }, order) =>
     (await import("./recovery/demoted-rows.ts")).countDemotedRows(engine, order),
   salvage: async ({ engine }, order, onProgress) =>
-    (await import("./recovery/salvage/salvage.ts")).salvage(engine, order, onProgress),
+    (await import("./recovery/salvaged-file.ts")).salvageFile(engine, order, onProgress),
 };
 
 const threadJobs: Handlers<ThreadJobs> = {

@@ -30,7 +30,10 @@ const { lstatSync } = fs;
 export interface RestoreOptions extends ChangeOptions {
   /** Restores into this folder instead, and leaves the database alone; what is there already is refused. */
   readonly target?: string | undefined;
-  /** Restores what this application cannot read, or what is of another database. Default false. */
+  /**
+   * Restores what this application cannot read, what is of another database, or a sound file elsewhere that is not as its
+   * checksum has it. Default false.
+   */
   readonly force?: boolean | undefined;
 }
 
@@ -58,7 +61,7 @@ export async function restoreNamed(
     const stock = await takeStock(op);
     const source = findSource(op, stock, name);
     if (only !== undefined) requireKind(source, only);
-    const verified = await requireSound(op, source, "restored");
+    const verified = await requireSound(op, source, "restored", options.force);
     if (!options.force) {
       requireReadable(op, stock.known, source, verified.self);
       requireSameDatabase(op, stock, source, verified);
@@ -181,7 +184,7 @@ async function restoreElsewhere(
   const { places } = op;
   const stock = await takeStock(op);
   const source = findSource(op, stock, name);
-  const verified = await requireSound(op, source, "restored");
+  const verified = await requireSound(op, source, "restored", options.force);
   const path = join(target, basename(places.database));
   const extras = foreseeExtras(op, source, target);
   for (const each of [path, ...SIDECARS.map((ending) => path + ending), ...extras.map((extra) => extra.to)]) {

@@ -19,6 +19,8 @@ export type Verified =
       readonly self: SelfDescription | null;
       /** What is amiss with the application's data, which is no damage. */
       readonly warnings: readonly string[];
+      /** Whether its bytes are those that were recorded; only a file that lies elsewhere may differ and be sound all the same. */
+      readonly checksum: "matches" | "differs" | "none";
     }
   | {
       readonly ok: false;
@@ -33,19 +35,37 @@ export type Sound = Extract<Verified, { ok: true }>;
 
 /**
  * @param done what does not become of it otherwise, as in "restored"
- * @throws NO_USABLE_BACKUP, DB_CORRUPT where it is not sound
+ * @param force what is sound is taken though it is not as it was recorded
+ * @throws NO_USABLE_BACKUP, DB_CORRUPT where it is not sound; CHECK_IMPOSSIBLE where that cannot be told
  */
-export async function requireSound(op: Operation, source: Source, done: string): Promise<Sound> {
+export async function requireSound(op: Operation, source: Source, done: string, force = false): Promise<Sound> {
   const verified = await verifySource(op, source);
+  if (verified.ok && verified.checksum === "differs" && !force) throw changed(source, done);
   if (verified.ok) {
+    if (verified.checksum === "differs") op.warn(`${source.path}: ${CHANGED}.`);
     op.warn(...verified.warnings);
     return verified;
   }
+  const { reason, unknown } = verified;
+  const { path } = source;
   throw new HoldfastError({
-    code: source.kind === "backup" ? "NO_USABLE_BACKUP" : "DB_CORRUPT",
-    message: `${source.path} cannot be ${done}: ${verified.reason}. Nothing was changed.`,
-    hint: "Name another one: holdfast list",
-    details: { path: source.path, reason: verified.reason },
+    code: unknown ? "CHECK_IMPOSSIBLE" : source.kind === "backup" ? "NO_USABLE_BACKUP" : "DB_CORRUPT",
+    message: `${path} cannot be ${done}: ${reason.replace(/\.$/, "")}. Nothing was changed.`,
+    hint: unknown
+      ? "That is no sign of damage: clear what stands in the way, then give the command again."
+      : `Name another one of holdfast list. What can be read of this one goes to a new file with: holdfast recover "${path}"`,
+    details: { path, reason },
+  });
+}
+
+export const CHANGED = "its bytes are not those that were recorded of it";
+
+function changed({ path }: Source, done: string): HoldfastError {
+  return new HoldfastError({
+    code: "DB_CORRUPT",
+    message: `${path} cannot be ${done}: ${CHANGED}, beside it or in it. Nothing was changed.`,
+    hint: "Name another copy of it. If you changed it on purpose, restore takes it all the same with --force.",
+    details: { path, reason: CHANGED },
   });
 }
 
@@ -69,7 +89,8 @@ export async function verifySource(op: Operation, source: Source): Promise<Verif
       const { reason, kind, differs = false } = found;
       return { ok: false, reason, unknown: kind === "unreadable", differs };
     }
-    return { ok: true, sha256: found.sha256, ...describe(found.inspection) };
+    const checksum = source.entry.sha256 === null && op.engine.custom ? "none" : "matches";
+    return { ok: true, sha256: found.sha256, ...describe(found.inspection), checksum };
   }
   if (source.kind === "folder") {
     const { folder, manifest } = source;
@@ -91,7 +112,15 @@ export async function verifySource(op: Operation, source: Source): Promise<Verif
   if (verdict.kind === "impossible") {
     return { ok: false, reason: `it could not be checked: ${verdict.reason}`, unknown: true, differs: false };
   }
-  return { ok: true, sha256: null, ...describe(inspection) };
+  return { ok: true, sha256: null, ...describe(inspection), checksum: await proven(op, source, inspection) };
+}
+
+/** Of what the index does not list. The files of a folder were held against its manifest already. */
+async function proven(op: Operation, { kind, path }: Source, { self }: Inspection): Promise<Sound["checksum"]> {
+  if (kind === "folder") return "matches";
+  // What an opener writes may be encrypted, with no place for a digest that is to be found again.
+  const ownDigest = self?.backup && !op.engine.custom ? self.ownDigest : null;
+  return await runJob(op, "prove-bytes", { path, ownDigest });
 }
 
 function describe({ self, verdict }: Inspection): { self: SelfDescription | null; warnings: readonly string[] } {

@@ -6,11 +6,10 @@ import type { LayoutRelation } from "../database/layout.ts";
 import { HoldfastError, type Refusal, toHoldfastError } from "../errors.ts";
 import { fs } from "../platform/builtins.ts";
 import type { SettingsInput } from "../settings-glance.ts";
-import { runJob } from "../toolbox.ts";
 import { type Operation, type OperationOptions, operate } from "./operation.ts";
 import { findSource, keptSources, type Source } from "./source.ts";
 import { type Stock, takeStock } from "./take-stock.ts";
-import { relationTo, type Verified, verifySource } from "./verify-source.ts";
+import { CHANGED, relationTo, type Verified, verifySource } from "./verify-source.ts";
 
 const { existsSync } = fs;
 
@@ -82,18 +81,17 @@ function sourcesOf(op: Operation, stock: Stock, all: boolean): Source[] {
 /** Null for a backup that was retired meanwhile. */
 async function verifyOne(op: Operation, stock: Stock, source: Source): Promise<VerifiedFile | null> {
   const verified = await orProblem(() => verifySource(op, source));
-  if (source.kind !== "backup") return describe(op, stock, source, verified, await proven(op, source, verified));
+  if (source.kind !== "backup") return describe(op, stock, source, verified);
   const { entry } = source;
   if (verified.ok) {
     const verifiedAt = await note(op, entry);
-    const checksum = entry.sha256 === null && op.engine.custom ? "none" : "matches";
-    return { ...describe(op, stock, source, verified, checksum), verifiedAt };
+    return { ...describe(op, stock, source, verified), verifiedAt };
   }
   // Replaced while it was read, it is another backup than the one that the index listed before.
   const now = keptSources(op, await takeStock(op)).find(({ path }) => path === source.path);
   if (now?.kind !== "backup" && !existsSync(source.path)) return null;
   const replaced = now?.kind === "backup" && now.entry.sequence !== entry.sequence;
-  return replaced ? await verifyOne(op, stock, now) : describe(op, stock, source, verified, null);
+  return replaced ? await verifyOne(op, stock, now) : describe(op, stock, source, verified);
 }
 
 /** The verification goes on after one that cannot be judged. */
@@ -106,29 +104,12 @@ async function orProblem(task: () => Promise<Verified>): Promise<Verified> {
   }
 }
 
-type Checksum = VerifiedFile["checksum"];
-
-/** Of what the index does not list. The files of a folder were held against its manifest already. */
-async function proven(op: Operation, { kind, path }: Source, verified: Verified): Promise<Checksum> {
-  if (!verified.ok) return null;
-  if (kind === "folder") return "matches";
-  // What an opener writes may be encrypted, with no place for a digest that is to be found again.
-  const ownDigest = verified.self?.backup && !op.engine.custom ? verified.self.ownDigest : null;
-  return await runJob(op, "prove-bytes", { path, ownDigest });
-}
-
-function describe(
-  op: Operation,
-  { known }: Stock,
-  source: Source,
-  verified: Verified,
-  checksum: Checksum,
-): VerifiedFile {
+function describe(op: Operation, { known }: Stock, source: Source, verified: Verified): VerifiedFile {
   const { id, path, kind } = source;
   const entry = source.kind === "backup" ? source.entry : null;
   const common = { id, path, kind, verifiedAt: entry?.verifiedAt ?? null };
-  if (verified.ok && checksum !== "differs") {
-    const { self, warnings } = verified;
+  if (verified.ok && verified.checksum !== "differs") {
+    const { self, warnings, checksum } = verified;
     op.warn(...warnings.map((warning) => `${path}: ${warning}`));
     const version = self?.stamp?.appVersion ?? null;
     return { ...common, ok: true, problem: null, unknown: false, version, layout: relationTo(known, self), checksum };
@@ -136,11 +117,11 @@ function describe(
   return {
     ...common,
     ok: false,
-    problem: verified.ok ? "its bytes are not those that were recorded of it" : verified.reason,
+    problem: verified.ok ? CHANGED : verified.reason,
     unknown: !verified.ok && verified.unknown,
     version: entry?.version ?? null,
     layout: null,
-    checksum: verified.ok || verified.differs ? "differs" : checksum,
+    checksum: verified.ok || verified.differs ? "differs" : null,
   };
 }
 

@@ -1,11 +1,29 @@
-import { appendFileSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { type ChangeReport, list, listDemoted, removeDemoted, restore, restoreDemoted } from "../../src/index.ts";
+import {
+  type ChangeReport,
+  list,
+  listDemoted,
+  merge,
+  recover,
+  removeDemoted,
+  restore,
+  restoreDemoted,
+} from "../../src/index.ts";
 import { CommandLine } from "../cli/command-line.ts";
 import { AppProcess } from "../fixtures/app-process.ts";
 import { refused } from "../fixtures/refusal.ts";
-import { query, Workspace } from "../fixtures/workspace.ts";
+import { hashOf, query, Workspace } from "../fixtures/workspace.ts";
 
 const TWO = { "0001_books.sql": "CREATE TABLE book (id INTEGER PRIMARY KEY, title TEXT NOT NULL);" } as const;
 
@@ -264,6 +282,81 @@ describe("a demoted database", () => {
     copyFileSync(join(app.backups, "library-v1.0.0.sqlite"), join(app.backups, "library-v2.0.0-demoted.sqlite"));
     const { stdout } = await app.run(["demoted", "remove", "v2.0.0-demoted", "--yes"]);
     expect(stdout).toMatch(`holdfast demoted remove has changed what is kept of ${app.path}\n`);
+  });
+});
+
+describe("a copy of a backup elsewhere", () => {
+  /** Sound in all its pages, with another row than it was taken with. */
+  async function edited(name: string): Promise<{ app: Workspace; copy: string }> {
+    const app = await twoStates();
+    const original = join(app.backups, "library-v1.0.0.sqlite");
+    const copy = join(app.folder, name);
+    copyFileSync(original, copy);
+    query(copy, (db) => db.exec("UPDATE book SET title = 'edited'"));
+    return { app, copy };
+  }
+
+  test("is not restored when its bytes are not those that it was taken with", async () => {
+    const { app, copy } = await edited("stick.sqlite");
+    const before = app.snapshot();
+    for (const more of [{}, { target: join(app.folder, "elsewhere") }, { dryRun: true }]) {
+      expect(await refused(restore(app.settings(), copy, { ...options, ...more }))).toMatchObject({
+        code: "DB_CORRUPT",
+        message: `${copy} cannot be restored: its bytes are not those that were recorded of it, beside it or in it. Nothing was changed.`,
+        hint: expect.stringContaining("--force"),
+      });
+    }
+    expect((await refused(merge(app.settings(), copy, options))).code).toBe("DB_CORRUPT");
+    expect(app.snapshot()).toEqual(before);
+  });
+
+  test("is restored all the same by force, which says it", async () => {
+    const { app, copy } = await edited("stick.sqlite");
+    const { warnings } = await restore(app.settings(), copy, { ...options, force: true });
+    expect(app.titles()).toEqual(["edited"]);
+    expect(warnings).toEqual([`${copy}: its bytes are not those that were recorded of it.`]);
+  });
+
+  test("is held against the checksum beside it, where it says nothing of itself", async () => {
+    const { app, copy } = await edited("stick.sqlite");
+    const plain = join(app.folder, "plain.sqlite");
+    query(copy, (db) => db.prepare("VACUUM INTO ?").run(plain));
+    query(plain, (db) => db.exec("DROP TABLE _holdfast_backup"));
+    await restore(app.settings(), plain, { ...options, dryRun: true });
+    writeFileSync(`${plain}.sha256`, `${"0".repeat(64)}  plain.sqlite\n`);
+    expect((await refused(restore(app.settings(), plain, options))).code).toBe("DB_CORRUPT");
+    writeFileSync(`${plain}.sha256`, `${hashOf(plain)}  plain.sqlite\n`);
+    await restore(app.settings(), plain, options);
+    expect(app.titles()).toEqual(["edited"]);
+  });
+
+  test("that is damaged gives up what can be read of it, which is restored as a database", async () => {
+    const { app, copy } = await edited("stick.sqlite");
+    const [root, size] = query(copy, (db) => [
+      Number(db.prepare("SELECT rootpage FROM sqlite_schema WHERE name LIKE 'sqlite_autoindex_%'").pluck().get()),
+      Number(db.pragma("page_size", { simple: true })),
+    ]);
+    const bytes = readFileSync(copy);
+    writeFileSync(copy, bytes.fill(255, (root - 1) * size, root * size));
+    const error = await refused(restore(app.settings(), copy, options));
+    expect(error.hint).toContain(`holdfast recover "${copy}"`);
+    const { output } = await recover(app.settings(), { ...options, source: copy });
+    await restore(app.settings(), String(output), options);
+    expect(app.titles()).toEqual(["edited"]);
+  });
+
+  test("that cannot be judged is not called damaged", async () => {
+    const app = await twoStates();
+    const other = join(app.folder, "other.sqlite");
+    query(app.path, (db) => db.prepare("VACUUM INTO ?").run(other));
+    query(other, (db) => {
+      db.function("folded", { deterministic: true }, (title) => title);
+      db.exec("CREATE INDEX folded ON book (folded(title))");
+    });
+    expect(await refused(restore(app.settings(), other, options))).toMatchObject({
+      code: "CHECK_IMPOSSIBLE",
+      hint: expect.stringContaining("no sign of damage"),
+    });
   });
 });
 

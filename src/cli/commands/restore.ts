@@ -12,7 +12,10 @@ export const restore: Command<ChangeReport> = {
   ],
   options: [
     ["--target <folder>", "restore into this folder instead (default: in the database's place)"],
-    ["--force", "also what this application cannot read, or what is of another database (default: refuse)"],
+    [
+      "--force",
+      "also what this application cannot read, what is of another database, or a sound file that is not as its checksum has it (default: refuse)",
+    ],
   ],
   asks: true,
   refused: "refused",
