@@ -18,10 +18,10 @@ import { isWithin } from "../platform/is-within.ts";
 import { realPath } from "../platform/real-path.ts";
 import { retryBusy } from "../platform/retry-busy.ts";
 import type { ActionReport } from "../report.ts";
-import { whyExtraUnfit } from "../settings.ts";
 import { reporter, runJob, stopIfAborted } from "../toolbox.ts";
 import type { Jobs } from "../worker.ts";
 import { tellCopy } from "./copy-progress.ts";
+import { realExtras } from "./db-extra.ts";
 import type { ChangeReport, Operation } from "./operation.ts";
 import { exists } from "./refusals.ts";
 import type { Stock } from "./take-stock.ts";
@@ -153,20 +153,10 @@ interface Extra {
 }
 
 async function findExtras(op: Operation): Promise<Extra[]> {
-  const { settings, places } = op;
-  const real = settings.extra.map(({ name, path }) => ({ name, path: realPath(path) }));
-  const unfit = whyExtraUnfit(real, [places.database, places.backups]);
-  if (unfit !== null) {
-    throw new HoldfastError({
-      code: "SETTINGS_INVALID",
-      message: `In ${settings.origin}, db-extra ${unfit}, with links resolved.`,
-      hint: `Mend db-extra in ${settings.origin}; nothing was written.`,
-      details: { file: settings.origin, key: "db-extra" },
-    });
-  }
+  const { places } = op;
   const found: Extra[] = [];
   const taken = new Set([basename(places.database).toLowerCase()]);
-  for (const { name, path } of real) {
+  for (const { name, path } of realExtras(op)) {
     if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
       op.warn(`The folder ${name} of db-extra is left out: there is no folder ${path}.`);
       continue;

@@ -10,6 +10,7 @@ import { requireSpace } from "../platform/free-space.ts";
 import { retryBusy } from "../platform/retry-busy.ts";
 import { stopIfAborted } from "../toolbox.ts";
 import { copyFile } from "./copying.ts";
+import { realExtras } from "./db-extra.ts";
 import type { Operation } from "./operation.ts";
 import type { Source } from "./source.ts";
 
@@ -30,9 +31,10 @@ export interface ExtraSwap {
 export function foreseeExtras(op: Operation, source: Source, target?: string): ExtraSwap[] {
   if (source.kind !== "folder") return [];
   const { manifest, folder } = source;
+  const places = target === undefined ? realExtras(op) : [];
   const time = timeInName(op.now().toISOString());
   return manifest.extra.flatMap(({ name, path }): ExtraSwap[] => {
-    const here = op.settings.extra.find((each) => each.name === name)?.path;
+    const here = places.find((each) => each.name === name)?.path;
     const to = target === undefined ? here : join(target, basename(path));
     if (to === undefined) {
       op.warn(

@@ -1,9 +1,11 @@
 import {
   appendFileSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -244,6 +246,31 @@ describe("restore from such a folder", () => {
     expect(launched.report.outcome).toBe("opened");
     expect(launched.db.pragma("journal_mode", { simple: true })).toBe("wal");
     await launched.close();
+  });
+
+  test("follows a link to where the folder really is, and leaves the link", async () => {
+    const app = await library();
+    const disk = join(app.folder, "other-disk");
+    renameSync(app.media, disk);
+    symlinkSync(disk, app.media);
+    await backup(app.settings(), { ...options, output: app.output });
+    app.write("emma.jpg", "another cover now");
+    const { actions } = await restore(app.settings(), app.output, options);
+    expect(lstatSync(app.media).isSymbolicLink()).toBe(true);
+    expect(readFileSync(join(disk, "emma.jpg"), "utf8")).toBe("a cover");
+    const aside = actions.find(({ action }) => action === "move")?.file;
+    expect(aside).toMatch(`${disk}-`);
+    expect(readFileSync(join(String(aside), "emma.jpg"), "utf8")).toBe("another cover now");
+  });
+
+  test("is refused where a link leads to the database", async () => {
+    const app = await library();
+    await backup(app.settings(), { ...options, output: app.output });
+    renameSync(app.media, join(app.folder, "media-before"));
+    symlinkSync(app.folder, app.media);
+    const before = app.snapshot();
+    expect(await refused(restore(app.settings(), app.output, options))).toMatchObject({ code: "SETTINGS_INVALID" });
+    expect(app.snapshot()).toEqual(before);
   });
 
   test("brings both elsewhere, and leaves what is here alone", async () => {
