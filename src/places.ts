@@ -25,6 +25,8 @@ export interface Places {
   readonly seal: string;
   /** What the seal becomes while an application has the database open. */
   readonly opened: string;
+  /** What a restore is about, while it replaces the folders that belong to the database. */
+  readonly restoring: string;
   /** Left where the database was moved away from. */
   readonly moved: string;
   /** What the names of this database's temporaries begin with, in any folder. */
@@ -51,6 +53,7 @@ export function placesOf(database: string, backupDir: string | undefined): Place
     intent: `${among}.${stem}-db-intent.toml`,
     seal: `${among}.${stem}-db-seal.toml`,
     opened: `${among}.${stem}-db-opened.toml`,
+    restoring: `${among}.${stem}-db-restoring.toml`,
     temporaryPrefix: `.${stem}-${fnv1a(database)}-`,
   };
 }

@@ -9,11 +9,14 @@ import type { SettingsInput } from "../settings-glance.ts";
 import type { BackupStatus, DemotedStatus, SetAsideStatus, StatusOptions, StatusReport } from "../status.ts";
 import { countDemoted } from "./count-demoted.ts";
 import { type Operation, operate } from "./operation.ts";
+import { cutOffRestore, tellCutOffRestore } from "./restore-record.ts";
 import { type Stock, takeStock } from "./take-stock.ts";
 
 export async function tellStatus(settings: string | SettingsInput, options: StatusOptions): Promise<StatusReport> {
   return await operate("status", settings, options, async (op) => {
     const stock = await takeStock(op);
+    const cutOff = stock.heldBy === "launch" ? null : cutOffRestore(op);
+    if (cutOff) op.warn(`${tellCutOffRestore(cutOff).message} To go on: ${tellCutOffRestore(cutOff).remedy}`);
     return describe(op, stock, await countDemoted(op, stock));
   });
 }

@@ -50,6 +50,7 @@ const PAGE: readonly Judge[] = [
   around.fileSystem,
   around.syncedFolder,
   around.extraFolders,
+  around.restoring,
   around.clock,
   around.settings,
   around.runtime,

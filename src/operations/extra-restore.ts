@@ -4,7 +4,7 @@ import type { Manifest } from "../backups/manifest.ts";
 import { sha256Of } from "../database/read-raw.ts";
 import { HoldfastError, named } from "../errors.ts";
 import { timeInName } from "../places.ts";
-import { createPrivateFolder, syncFolder } from "../platform/atomic-file.ts";
+import { createPrivateFolder, identify, syncFolder } from "../platform/atomic-file.ts";
 import { fs, randomHex } from "../platform/builtins.ts";
 import { requireSpace } from "../platform/free-space.ts";
 import { retryBusy } from "../platform/retry-busy.ts";
@@ -12,6 +12,14 @@ import { stopIfAborted } from "../toolbox.ts";
 import { copyFile } from "./copying.ts";
 import { realExtras } from "./db-extra.ts";
 import type { Operation } from "./operation.ts";
+import {
+  clearCutOffRestore,
+  forgetRestoring,
+  noteRestoring,
+  type RestoreRecord,
+  readRestoring,
+  stagedFor,
+} from "./restore-record.ts";
 import type { Source } from "./source.ts";
 
 const { lstatSync, renameSync, rmSync } = fs;
@@ -23,6 +31,8 @@ export interface ExtraSwap {
   readonly to: string;
   /** Where what is there goes; null where there is nothing. */
   readonly aside: string | null;
+  /** What the name of the copy is known by. */
+  readonly mark: string;
   readonly staged: string;
   readonly files: Manifest["files"];
 }
@@ -45,8 +55,8 @@ export function foreseeExtras(op: Operation, source: Source, target?: string): E
     const files = manifest.files.filter((file) => file.path.startsWith(`${path}/`));
     const taken = lstatSync(to, { throwIfNoEntry: false }) !== undefined;
     const aside = taken ? freeFolder(`${to}-${time}-replaced`) : null;
-    const staged = join(dirname(to), `.${basename(to)}-restore-${randomHex(6)}.tmp`);
-    return [{ name, from: join(folder, path), to, aside, staged, files }];
+    const mark = randomHex(6);
+    return [{ name, from: join(folder, path), to, aside, mark, staged: stagedFor(to, mark), files }];
   });
 }
 
@@ -55,6 +65,46 @@ function freeFolder(path: string): string {
     const free = n === 1 ? path : `${path}-${n}`;
     if (!lstatSync(free, { throwIfNoEntry: false })) return free;
   }
+}
+
+export interface RestoreNote {
+  /** @param staged what is to become the database */
+  swapping(staged: string): void;
+  /** When it was not done, what an earlier restore left is on record again. */
+  end(done: boolean): void;
+}
+
+/** Puts on record what is about to be done, for whoever comes after a kill. */
+export function noteExtras(op: Operation, source: Source, extras: readonly ExtraSwap[]): RestoreNote {
+  if (source.kind !== "folder" || extras.length === 0) return { swapping() {}, end() {} };
+  const { places, now } = op;
+  clearCutOffRestore(op);
+  const earlier = readRestoring(places);
+  const record: RestoreRecord = {
+    source: source.folder,
+    at: now(),
+    folders: extras.map(({ name, mark, aside }) => ({
+      name,
+      mark,
+      ...(aside === null ? {} : { aside: basename(aside) }),
+    })),
+  };
+  noteRestoring(places, record);
+  return {
+    swapping(staged) {
+      const database = identify(staged)?.ino;
+      noteRestoring(places, { ...record, ...(database === undefined ? {} : { database }) });
+    },
+    end(done) {
+      try {
+        if (done || earlier === null) forgetRestoring(places);
+        else noteRestoring(places, earlier);
+      } catch (error) {
+        if (!(error instanceof HoldfastError)) throw error;
+        op.warn(error.message);
+      }
+    },
+  };
 }
 
 /** Copies all of them beside the folders whose place they take. */

@@ -14,6 +14,7 @@ import { register } from "../platform/registry.ts";
 import { copier } from "../toolbox.ts";
 import { copyFile } from "./copying.ts";
 import type { Operation } from "./operation.ts";
+import { cutOffRestore, forgetRestoring } from "./restore-record.ts";
 
 /**
  * Runs `task` while neither an application, nor a launch, nor another operation has the database. A swap that was cut
@@ -30,6 +31,7 @@ export async function withDatabaseAlone<Result>(op: Operation, task: () => Promi
     await orphansGone({ engine, places, settings, signal });
     op.alone = true;
     await completeSwap(op);
+    forgetDoneRestore(op);
     op.warn(...clearTemporaries(places));
     return await task();
   } finally {
@@ -74,6 +76,11 @@ async function completeSwap(op: Operation): Promise<void> {
   if (swap.kind === "broken") throw interrupted(op, swap.differences);
   await finishSwap(places, copier(op));
   op.warn(`A replacement of ${places.database} that had been cut off was completed first.`);
+}
+
+/** The launch that completed its swap knows nothing of it. */
+function forgetDoneRestore(op: Operation): void {
+  if (cutOffRestore(op) === null) forgetRestoring(op.places);
 }
 
 function interrupted({ places: { database } }: Operation, differences: readonly string[]): HoldfastError {

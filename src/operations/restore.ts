@@ -17,7 +17,7 @@ import type { SettingsInput } from "../settings-glance.ts";
 import { copier, reporter, stopIfAborted } from "../toolbox.ts";
 import { checkFile } from "./check-file.ts";
 import { copyFile, stageFile } from "./copying.ts";
-import { dropExtras, type ExtraSwap, foreseeExtras, stageExtras, swapExtras } from "./extra-restore.ts";
+import { dropExtras, type ExtraSwap, foreseeExtras, noteExtras, stageExtras, swapExtras } from "./extra-restore.ts";
 import { withDatabaseAlone } from "./hold.ts";
 import { type ChangeOptions, type ChangeReport, type Operation, operate } from "./operation.ts";
 import { exists } from "./refusals.ts";
@@ -138,8 +138,10 @@ async function replaceDatabase(
   named(`making room in ${places.backups}`, () => createPrivateFolder(places.backups));
   const report = reporter(op);
   const staged = temporaryIn(places.folder, places, "restore");
+  const noted = noteExtras(op, source, extras);
   let letGo = () => {};
   let settled = false;
+  let swapped = false;
   try {
     await stageDatabase(op, source, verified, staged, places.database, stock.database.journalMode);
     await stageExtras(op, source, extras);
@@ -149,11 +151,14 @@ async function replaceDatabase(
       letGo = await whenFree(op, () => settle(engine, places.database));
       settled = true;
     }
+    noted.swapping(staged);
     const takeBack = swapExtras(extras);
     try {
       await swap({ places, staged, aside }, copier(op));
+      swapped = true;
     } catch (error) {
-      if (unfinishedSwap(places) === null) takeBack();
+      swapped = unfinishedSwap(places) !== null;
+      if (!swapped) takeBack();
       throw error;
     }
   } catch (error) {
@@ -166,6 +171,7 @@ async function replaceDatabase(
   } finally {
     letGo();
     dropExtras(extras);
+    noted.end(swapped);
   }
   if (aside !== null) {
     for (const ending of ["", ...SIDECARS]) makePrivate(aside + ending);

@@ -81,6 +81,7 @@ const HEALTHY: DoctorFacts = {
   own,
   demotedRows: [],
   extra: [],
+  restoring: null,
   temporaries: { count: 0, size: 0 },
   builtAt: before(100 * DAY),
 };
@@ -118,6 +119,16 @@ type Row = readonly [
   remedy: string | null,
   code?: ErrorCode,
 ];
+
+const CUT_OFF: DoctorFacts["restoring"] = {
+  source: "/mnt/out",
+  at: "2026-11-21T10:00:00.000Z",
+  folders: [
+    { path: "/data/media", state: "replaced", aside: "/data/media-x-replaced" },
+    { path: "/data/covers", state: "as before", aside: "/data/covers-x-replaced" },
+  ],
+  left: ["/data/.covers-restore-x.tmp"],
+};
 
 const ROWS: readonly Row[] = [
   ["readable", {}, "database", "ok", "10.5 MB, of version 1.0.0, write-ahead log", null],
@@ -751,6 +762,23 @@ const ROWS: readonly Row[] = [
     "warning",
     "/data/media is not a folder",
     'Make the folder, or take "media" out of db-extra.',
+  ],
+
+  [
+    "a restore that was cut off",
+    { restoring: CUT_OFF },
+    "restore",
+    "warning",
+    "/data/media has the files of the backup, and what was in it before is in /data/media-x-replaced; /data/covers is as it was. Copies that took no place: /data/.covers-restore-x.tmp.",
+    'holdfast restore "/mnt/out"',
+  ],
+  [
+    "a restore that is under way",
+    { restoring: CUT_OFF, holder: "launch" },
+    "restore",
+    "note",
+    "A restore of /mnt/out is under way.",
+    null,
   ],
 
   ["a clock that goes right", {}, "clock", "ok", "nothing here is from later", null],

@@ -7,6 +7,7 @@ import type { SwapState } from "../../database/swap.ts";
 import type { Refusal } from "../../errors.ts";
 import type { DemotedRows } from "../../launch/demoted-rows.ts";
 import type { DatabaseState, Holder, StatusReport } from "../../status.ts";
+import type { CutOffRestore } from "../restore-record.ts";
 import type { SyncedFolder } from "./synced-folder.ts";
 
 export interface DoctorFacts {
@@ -41,6 +42,8 @@ export interface DoctorFacts {
     readonly path: string;
     readonly is: "folder" | "other" | "missing";
   }[];
+  /** One that replaces folders as well, and has not come to its end. */
+  readonly restoring: CutOffRestore | null;
   readonly temporaries: { readonly count: number; readonly size: number };
   /** When this Holdfast was made; ISO 8601, null where its file does not tell. */
   readonly builtAt: string | null;

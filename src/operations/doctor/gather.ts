@@ -12,6 +12,7 @@ import { fs } from "../../platform/builtins.ts";
 import { countDemoted } from "../count-demoted.ts";
 import { describeLayout } from "../describe-status.ts";
 import type { Operation } from "../operation.ts";
+import { cutOffRestore } from "../restore-record.ts";
 import { type Stock, takeStock } from "../take-stock.ts";
 import type { Access, DatabaseFacts, DoctorFacts, FolderFacts, Process } from "./facts.ts";
 import { fileSystemOf, lockHolders } from "./proc.ts";
@@ -64,6 +65,7 @@ export async function gatherFacts(op: Operation): Promise<DoctorFacts> {
       const found = statSync(path, { throwIfNoEntry: false });
       return { name, path, is: found === undefined ? "missing" : found.isDirectory() ? "folder" : "other" };
     }),
+    restoring: cutOffRestore(op),
     temporaries: measure(temporariesOf(places)),
     builtAt: orNull(() => statSync(fileURLToPath(import.meta.url)).mtime.toISOString()),
   };

@@ -1,6 +1,7 @@
 /** Findings about what the database stands on: runtime, SQLite, settings, disk, folders, clock. */
 
 import { size } from "../../size.ts";
+import { tellCutOffRestore } from "../restore-record.ts";
 import type { Access, DoctorFacts, FolderFacts } from "./facts.ts";
 import { type Diagnosis, note, ok, problem, warning } from "./finding.ts";
 import { knownBugs } from "./known-bugs.ts";
@@ -171,4 +172,11 @@ export function extraFolders({ extra }: DoctorFacts): Diagnosis | null {
     `db-extra names what a backup with --output takes along, and ${told}.`,
     `Make the folder, or take "${first.name}" out of db-extra.`,
   );
+}
+
+export function restoring({ restoring: found, holder }: DoctorFacts): Diagnosis | null {
+  if (found === null) return null;
+  if (holder === "launch") return note("restore", `A restore of ${found.source} is under way.`);
+  const { message, remedy } = tellCutOffRestore(found);
+  return warning("restore", message, remedy);
 }
