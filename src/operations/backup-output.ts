@@ -22,6 +22,7 @@ import { reporter, runJob, stopIfAborted } from "../toolbox.ts";
 import type { Jobs } from "../worker.ts";
 import { tellCopy } from "./copy-progress.ts";
 import { realExtras } from "./db-extra.ts";
+import { clearOutputs, outputUnderWay } from "./left-folders.ts";
 import type { ChangeReport, Operation } from "./operation.ts";
 import { exists } from "./refusals.ts";
 import type { Stock } from "./take-stock.ts";
@@ -48,8 +49,9 @@ export async function backupToFolder(
   const plan = planOf(op, stock, folder, extras);
   if (dryRun) return op.report("would-do", plan);
   const report = reporter(op);
-  const temporary = temporaryIn(dirname(folder), op.places, "backup");
+  const temporary = outputUnderWay(folder);
   try {
+    clearOutputs(folder);
     named(`making the folder ${temporary}`, () => {
       const sizes = extras.flatMap(({ files }) => files.map(({ size }) => size));
       const bytes = sizes.reduce((sum, size) => sum + size, sizeOfDatabase(op.places.database));

@@ -45,6 +45,7 @@ const PAGE: readonly Judge[] = [
   kept.demoted,
   kept.quarantined,
   kept.leftovers,
+  kept.leftFolders,
   around.permissions,
   around.space,
   around.fileSystem,

@@ -19,6 +19,7 @@ import type { SettingsInput } from "../settings-glance.ts";
 import { reporter, stopIfAborted } from "../toolbox.ts";
 import { stageFile } from "./copying.ts";
 import { withDatabaseAlone } from "./hold.ts";
+import { movingTo } from "./left-folders.ts";
 import { type ChangeOptions, type ChangeReport, type Operation, operate } from "./operation.ts";
 import { exists, requireReadableDatabase } from "./refusals.ts";
 import { type Stock, takeStock } from "./take-stock.ts";
@@ -110,9 +111,7 @@ async function relocate(
 ): Promise<void> {
   const { places, engine } = op;
   const isNew = !existsSync(to.folder);
-  const staging = isNew
-    ? join(dirname(to.folder), `.${basename(to.folder)}-moving.tmp`)
-    : join(to.folder, `.${to.stem}-moving.tmp`);
+  const staging = isNew ? movingTo(dirname(to.folder), basename(to.folder)) : movingTo(to.folder, to.stem);
   dropSeal(places);
   const letGo = await whenFree(op, () => settle(engine, places.database));
   try {

@@ -15,7 +15,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { Manifest } from "../../src/backups/manifest.ts";
-import { backup, restore, type SettingsInput, verify } from "../../src/index.ts";
+import { backup, doctor, restore, type SettingsInput, verify } from "../../src/index.ts";
 import { AppProcess } from "../fixtures/app-process.ts";
 import { refused } from "../fixtures/refusal.ts";
 import { hashOf, query, Workspace } from "../fixtures/workspace.ts";
@@ -167,6 +167,43 @@ describe("backup to a folder of its own", () => {
       expect(error.code).toBe("ABORTED");
       expect([existsSync(app.output), app.underWay()]).toEqual([false, []]);
     }
+  });
+});
+
+describe("what a kill leaves of it", () => {
+  const folderOf = (app: Library, name: string, pid: number) =>
+    join(app.folder, `.${name}-backup-${pid}-0123456789ab.tmp`);
+  /** No process has it: Linux gives none so high a number. */
+  const DEAD = 2 ** 30;
+
+  test("is told of by doctor, and removed by the next one to the same place", async () => {
+    const app = await library();
+    const left = folderOf(app, "out", DEAD);
+    mkdirSync(join(left, "extra"), { recursive: true });
+    writeFileSync(join(left, "extra", "emma.jpg"), "half a cov");
+    const found = (await doctor(app.settings(), options)).findings.find(({ name }) => name === "left folders");
+    expect(found).toMatchObject({ state: "note", message: expect.stringContaining(left) });
+    await backup(app.settings(), { ...options, output: app.output });
+    expect(app.underWay()).toEqual([]);
+    expect((await doctor(app.settings(), options)).findings.map(({ name }) => name)).not.toContain("left folders");
+  });
+
+  test("is left alone where it is of another place, or of a process that is at work", async () => {
+    const app = await library();
+    const others = [folderOf(app, "other", DEAD), folderOf(app, "out", process.ppid)];
+    for (const path of others) mkdirSync(path);
+    await backup(app.settings(), { ...options, output: app.output });
+    for (const path of others) expect(existsSync(path)).toBe(true);
+  });
+
+  test("has the name by which it is known", async () => {
+    const app = await library();
+    const names = new Set<string>();
+    const onEvent = () => {
+      for (const name of app.underWay()) names.add(name);
+    };
+    await backup(app.settings(), { ...options, output: app.output, onEvent });
+    expect([...names]).toEqual([expect.stringMatching(`^\\.out-backup-${process.pid}-[0-9a-f]{12}\\.tmp$`)]);
   });
 });
 

@@ -82,6 +82,7 @@ const HEALTHY: DoctorFacts = {
   demotedRows: [],
   extra: [],
   restoring: null,
+  leftFolders: [],
   temporaries: { count: 0, size: 0 },
   builtAt: before(100 * DAY),
 };
@@ -764,6 +765,14 @@ const ROWS: readonly Row[] = [
     'Make the folder, or take "media" out of db-extra.',
   ],
 
+  [
+    "a folder that a kill left",
+    { leftFolders: ["/data/.out-backup-9-x.tmp"] },
+    "left folders",
+    "note",
+    "/data/.out-backup-9-x.tmp was left by",
+    'Give that command again, which removes it first, or: rm -r "/data/.out-backup-9-x.tmp"',
+  ],
   [
     "a restore that was cut off",
     { restoring: CUT_OFF },

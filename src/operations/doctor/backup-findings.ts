@@ -110,3 +110,12 @@ export function leftovers({ temporaries: { count: files, size: bytes }, holder }
     "holdfast boot",
   );
 }
+
+export function leftFolders({ leftFolders: paths, holder }: DoctorFacts): Diagnosis | null {
+  if (paths.length === 0 || holder === "launch") return null;
+  return note(
+    "left folders",
+    `${list(paths)} ${paths.length === 1 ? "was" : "were"} left by a move or a backup with --output that was cut off, unless one is at work now.`,
+    `Give that command again, which removes it first, or: ${paths.map((path) => `rm -r "${path}"`).join(" && ")}`,
+  );
+}

@@ -45,6 +45,8 @@ export interface DoctorFacts {
   /** One that replaces folders as well, and has not come to its end. */
   readonly restoring: CutOffRestore | null;
   readonly temporaries: { readonly count: number; readonly size: number };
+  /** Of a move, or of a backup to a folder, that was cut off; a move may be at work as well. */
+  readonly leftFolders: readonly string[];
   /** When this Holdfast was made; ISO 8601, null where its file does not tell. */
   readonly builtAt: string | null;
 }

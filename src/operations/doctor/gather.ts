@@ -11,6 +11,7 @@ import { isWritable } from "../../platform/atomic-file.ts";
 import { fs } from "../../platform/builtins.ts";
 import { countDemoted } from "../count-demoted.ts";
 import { describeLayout } from "../describe-status.ts";
+import { leftFolders } from "../left-folders.ts";
 import type { Operation } from "../operation.ts";
 import { cutOffRestore } from "../restore-record.ts";
 import { type Stock, takeStock } from "../take-stock.ts";
@@ -67,6 +68,7 @@ export async function gatherFacts(op: Operation): Promise<DoctorFacts> {
     }),
     restoring: cutOffRestore(op),
     temporaries: measure(temporariesOf(places)),
+    leftFolders: leftFolders(places),
     builtAt: orNull(() => statSync(fileURLToPath(import.meta.url)).mtime.toISOString()),
   };
 }
