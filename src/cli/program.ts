@@ -79,7 +79,7 @@ export async function run(args: readonly string[]): Promise<number> {
     .exitOverride()
     .showHelpAfterError()
     .configureOutput({ outputError: (message, write) => write(message.replace(/^error:/, "Error:")) });
-  for (const command of COMMANDS) {
+  for (const command of commandsFor(args)) {
     const words = command.name.split(" ");
     const sub = groupOf(parser, words)
       .command(words.at(-1) ?? "")
@@ -100,6 +100,12 @@ export async function run(args: readonly string[]): Promise<number> {
     if (!(error instanceof CommanderError)) throw error;
     return error.exitCode === 0 ? OK : USAGE;
   }
+}
+
+/** The one that is named, for the options of all of them take longer than many a command; all of them where none is. */
+function commandsFor(args: readonly string[]): readonly Command<Report>[] {
+  const named = COMMANDS.find(({ name }) => name.split(" ").every((word, at) => args[at] === word));
+  return named ? [named] : COMMANDS;
 }
 
 /** `demoted` for `demoted restore`; a group is made with its first command. */

@@ -6,7 +6,24 @@ describe("help", () => {
   test("names every command with its purpose", async () => {
     const { exitStatus, stdout } = await new CommandLine().run(["--help"]);
     expect(exitStatus).toBe(0);
-    for (const command of ["boot", "plan", "status"]) expect(stdout).toMatch(new RegExp(`^  ${command} .*\\w`, "m"));
+    const commands =
+      "boot plan status doctor list backup verify restore demoted merge diff recover move prune rebuild-index".split(
+        " ",
+      );
+    for (const command of commands) expect(stdout).toMatch(new RegExp(`^  ${command} .*\\w`, "m"));
+  });
+
+  test("of a group names its commands, and of one of them its options", async () => {
+    const app = new CommandLine();
+    const { stdout } = await app.run(["demoted", "--help"]);
+    for (const command of ["list", "restore", "merge", "remove"])
+      expect(stdout).toMatch(new RegExp(`^  ${command} `, "m"));
+    for (const args of [
+      ["demoted", "merge", "--help"],
+      ["merge", "--help"],
+      ["help", "merge"],
+    ])
+      expect((await app.run(args)).stdout).toContain("--on-conflict <what>");
   });
 
   test.each(["boot", "plan", "status"])(
