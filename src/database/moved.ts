@@ -36,6 +36,14 @@ export function readMoved({ moved: file, database }: Places): Moved | null {
   }
 }
 
+export function tellMoved({ database }: Places, { to, at }: Moved): string {
+  return `${database} is not there any more: it was moved to ${to} at ${at}.`;
+}
+
+export function remedyForMoved({ to }: Moved): string {
+  return `Set db-path = ${JSON.stringify(to)} in the settings.`;
+}
+
 export function noteMoved(places: Places, to: string, at: Date): void {
   const head = "# The database that stood here was moved, and a launch that still looks for it says so.\n";
   const text = head + stringify({ database: places.database, to, at });

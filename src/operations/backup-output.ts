@@ -63,7 +63,7 @@ export async function backupToFolder(
     const { leftOut, changed } = await fill(op, temporary, copy, extras);
     op.warn(...warningsOf(leftOut), ...changed.map(changing));
     stopIfAborted(op.signal);
-    if (lstatSync(folder, { throwIfNoEntry: false })) throw exists(folder);
+    if (lstatSync(folder, { throwIfNoEntry: false })) throw exists(folder, ANOTHER);
     named(`writing ${folder}`, () => {
       retryBusy(() => renameSync(temporary, folder));
       syncFolder(dirname(folder));
@@ -129,8 +129,10 @@ async function fill(
   );
 }
 
+const ANOTHER = "Name a folder that is yet to be made, as in --output backups/2026-11-21, or move this one away.";
+
 function requireFree(op: Operation, folder: string): void {
-  if (lstatSync(folder, { throwIfNoEntry: false })) throw exists(folder);
+  if (lstatSync(folder, { throwIfNoEntry: false })) throw exists(folder, ANOTHER);
   // A medium that is not there would otherwise be written beside.
   const parent = dirname(folder);
   const within = op.settings.extra.find((each) => isWithin(realPath(each.path), folder));

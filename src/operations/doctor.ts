@@ -4,6 +4,7 @@
  * The page begins with the data itself and ends with what it stands on, and the first problem on it is the error of the
  * report, whose code is the exit status. Notes and warnings are none.
  */
+import { remedyForMoved, tellMoved } from "../database/moved.ts";
 import { HoldfastError, type Refusal } from "../errors.ts";
 import type { SettingsInput } from "../settings-glance.ts";
 import * as kept from "./doctor/backup-findings.ts";
@@ -69,8 +70,10 @@ export async function doctor(settings: string | SettingsInput, options: Operatio
       try {
         const facts = await gatherFacts(op);
         const { migrations } = facts.settings;
+        const { moved } = facts.database;
         const told = new Set([
           ...facts.survey.warnings,
+          ...(moved ? [`${tellMoved(op.places, moved)} ${remedyForMoved(moved)}`] : []),
           ...(typeof migrations === "object" ? [migrations.message] : []),
         ]);
         return reportOf(

@@ -1,6 +1,7 @@
 /** Getting hold of the database: alone, to change it, or beside whoever has it, to read it. */
 import { isAbsent, livingSidecars, observeFiles } from "../database/files.ts";
 import { canBeHeld, discard, openApart, openHeld, plainly, type Reading } from "../database/look.ts";
+import { readMoved, remedyForMoved, tellMoved } from "../database/moved.ts";
 import type { Connection } from "../database/open.ts";
 import { headerOf } from "../database/read-raw.ts";
 import { finishSwap, unfinishedSwap } from "../database/swap.ts";
@@ -161,7 +162,17 @@ export async function whileOpen<Result>(
   }
 }
 
-export function noDatabase({ places: { database } }: Operation): HoldfastError {
+export function noDatabase({ places }: Operation): HoldfastError {
+  const { database } = places;
+  const moved = readMoved(places);
+  if (moved) {
+    return new HoldfastError({
+      code: "NOT_FOUND",
+      message: tellMoved(places, moved),
+      hint: remedyForMoved(moved),
+      details: { path: database, to: moved.to },
+    });
+  }
   return new HoldfastError({
     code: "NOT_FOUND",
     message: `There is no database at ${database}, or it has zero bytes.`,

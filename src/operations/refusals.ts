@@ -5,11 +5,11 @@ import type { Operation } from "./operation.ts";
 import type { Stock } from "./take-stock.ts";
 
 /** Nothing that exists is replaced. */
-export function exists(path: string): HoldfastError {
+export function exists(path: string, hint = "Name a folder in which it does not, or move it away."): HoldfastError {
   return new HoldfastError({
     code: "IO_FAILED",
     message: `${path} exists already, and is not replaced; nothing was changed.`,
-    hint: "Name a folder in which it does not, or move it away.",
+    hint,
     details: { path },
   });
 }

@@ -10,7 +10,14 @@ import { HoldfastError, named } from "../errors.ts";
 import { dropStaged, takeOwner } from "../launch/staged.ts";
 import { whenFree } from "../launch/wait.ts";
 import { demotedName, quarantineName, temporaryIn } from "../places.ts";
-import { createPrivateFolder, makePrivate, replaceFile, syncFile } from "../platform/atomic-file.ts";
+import {
+  createPrivateFolder,
+  identify,
+  makePrivate,
+  replaceFile,
+  sameIdentity,
+  syncFile,
+} from "../platform/atomic-file.ts";
 import { fs } from "../platform/builtins.ts";
 import type { ActionReport } from "../report.ts";
 import type { SettingsInput } from "../settings-glance.ts";
@@ -126,7 +133,12 @@ async function replaceDatabase(
   const { aside, action, opens } = await placeFor(op, stock);
   const version = stock.database.self?.stamp?.appVersion ?? null;
   const extras = foreseeExtras(op, source);
-  const plan = planOf(op, source, verified, places.database, extras);
+  if (!verified.self?.stamp && stock.database.self?.stamp) {
+    op.warn(
+      `${source.path} has no version stamp: whether it is of this application cannot be told. To look at it first: holdfast diff "${source.path}"`,
+    );
+  }
+  const plan = planOf(op, source, verified, places.database, extras, lossOf(op, source, stock, verified));
   const keep: ActionReport = {
     action,
     reason: action === "demote" ? "it is kept until you remove it" : "the corrupt file is kept as found",
@@ -219,12 +231,29 @@ async function restoreElsewhere(
   return { ...op.report("done"), ...written };
 }
 
+/** A backup knows when it was taken. */
+function lossOf(
+  { places }: Operation,
+  source: Source,
+  { file, sidecars }: Stock,
+  { self }: Sound,
+): Pick<ActionReport, "lost"> {
+  if (source.kind === "backup" && sameIdentity(identify(places.database), source.entry.source)) return {};
+  const from = self?.backup?.createdAt;
+  const [to] = [file, ...sidecars.filter(({ path }) => path.endsWith("-wal"))]
+    .flatMap((each) => each?.modifiedAt ?? [])
+    .sort()
+    .reverse();
+  return from !== undefined && to !== undefined && to > from ? { lost: { from, to } } : {};
+}
+
 function planOf(
   op: Operation,
   source: Source,
   { self }: Sound,
   path: string,
   extras: readonly ExtraSwap[],
+  loss: Pick<ActionReport, "lost"> = {},
 ): ActionReport[] {
   const version = self?.backup?.version ?? self?.stamp?.appVersion ?? null;
   const elsewhere = path !== op.places.database;
@@ -234,6 +263,7 @@ function planOf(
       reason: elsewhere ? `a copy of it becomes ${path}` : "a copy of it takes the database's place",
       file: source.path,
       version,
+      ...loss,
     },
     ...extras.flatMap(({ name, from, to, aside }): ActionReport[] => [
       ...(aside === null

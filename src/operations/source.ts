@@ -90,7 +90,7 @@ function fromPath(op: Operation, named: string, kept: readonly Source[]): Source
   if (known) return known;
   // Under a second name too: reading what it is would drop the locks of whoever has it open in this process.
   const { database } = op.places;
-  if (path === database || isSameFile(path, database)) throw notFound(op, `${path} is the database itself`, kept);
+  if (path === database || isSameFile(path, database)) throw itself(path, kept);
   if (found?.isFile()) {
     const folder = dirname(path);
     const manifest = hasManifest(folder) ? readManifest(folder) : null;
@@ -103,7 +103,18 @@ function fromPath(op: Operation, named: string, kept: readonly Source[]): Source
     const manifest = readManifest(path);
     return { kind: "folder", id: path, path: join(path, manifest.database), folder: path, manifest };
   }
+  if (found) throw notFound(op, `${path} is neither a file nor a folder`, kept);
   throw notFound(op, `There is no backup "${named}", and no file of that name`, kept);
+}
+
+function itself(path: string, kept: readonly Source[]): HoldfastError {
+  const ids = kept.map((each) => each.id);
+  return new HoldfastError({
+    code: "NOT_FOUND",
+    message: `${path} is the database itself; nothing was changed.`,
+    hint: `How it is, holdfast doctor says, and holdfast recover --dry-run reads all of it. ${ids.length === 0 ? "Here, name another file." : `Here, name one of ${ids.join(", ")}, or another file.`}`,
+    details: { ids },
+  });
 }
 
 function notFound({ places }: Operation, what: string, kept: readonly Source[]): HoldfastError {

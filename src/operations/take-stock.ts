@@ -9,6 +9,7 @@ import { isAbsent, observeFiles, presentSidecars } from "../database/files.ts";
 import type { Inspection } from "../database/integrity.ts";
 import type { Layout } from "../database/layout.ts";
 import { findMigrations } from "../database/migrations.ts";
+import { readMoved, remedyForMoved, tellMoved } from "../database/moved.ts";
 import type { Engine } from "../database/open.ts";
 import { isUntouched, readSeal } from "../database/seal.ts";
 import { lookAtSealed } from "../database/sealed-look.ts";
@@ -60,6 +61,8 @@ export async function takeStock(op: Operation, alone: boolean = op.alone): Promi
     (ending) => fileStatus(places.database + ending) ?? [],
   );
   const database = await lookAtDatabase(op, inFlux(heldBy, swap), sealed, heldBy !== "nobody");
+  const moved = file ? null : readMoved(places);
+  if (moved) op.warn(`${tellMoved(places, moved)} ${remedyForMoved(moved)}`);
   const survey = await orWarn(warnings, EMPTY_SURVEY, () => runJob(op, "survey", { places }));
   op.warn(...survey.warnings);
   const id = database.self?.stamp?.databaseId ?? null;

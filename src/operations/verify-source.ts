@@ -99,7 +99,8 @@ export async function verifySource(op: Operation, source: Source): Promise<Verif
     );
     const [first] = problems;
     if (first) {
-      const more = problems.length > 1 ? `, and ${problems.length - 1} more files are not as listed` : "";
+      const others = problems.length - 1;
+      const more = others === 0 ? "" : `, and ${others} more ${others === 1 ? "file is" : "files are"} not as listed`;
       return { ok: false, reason: `${first.path}: ${first.problem}${more}`, unknown: false, differs: true };
     }
   }

@@ -147,12 +147,15 @@ function reportOf(op: Operation, files: readonly VerifiedFile[]): VerifyReport {
   if (!first) return { outcome: "sound", database, files, warnings };
   const outcome = damaged.length > 0 ? "damaged" : "unknown";
   const count = outcome === "damaged" ? damaged.length : unknown.length;
-  const what = `${count} of ${files.length} ${files.length === 1 ? "file" : "files"}`;
+  // Of the only one there is nothing to count.
+  const counted = `${count} of ${files.length} files`;
+  const which = (rest: string) =>
+    files.length === 1 ? `${first.id} ${rest}` : `${counted} ${rest}, first ${first.id}`;
   const error: Refusal =
     outcome === "damaged"
       ? {
           code: "DB_CORRUPT",
-          message: `${what} ${count === 1 ? "is" : "are"} damaged, first ${first.id}: ${first.problem}. Nothing was changed.`,
+          message: `${which(`${count === 1 ? "is" : "are"} damaged`)}: ${first.problem}. Nothing was changed.`,
           hint:
             first.kind === "backup"
               ? "Take a sound one while the database is: holdfast backup"
@@ -160,7 +163,7 @@ function reportOf(op: Operation, files: readonly VerifiedFile[]): VerifyReport {
         }
       : {
           code: "CHECK_IMPOSSIBLE",
-          message: `${what} could not be judged, first ${first.id}: ${first.problem}`,
+          message: `${which("could not be judged")}: ${first.problem}`,
           hint: "Clear what stands in the way, then verify again; that is no sign of damage.",
         };
   const paths = (outcome === "damaged" ? damaged : unknown).map(({ path }) => path);

@@ -152,6 +152,8 @@ describe("backup to a folder of its own", () => {
     expect(missing.message).toContain("there is no folder");
     const inside = await refused(backup(app.settings(), { ...options, output: join(app.media, "out") }));
     expect(inside.message).toContain("which it is to hold");
+    const taken = await refused(backup(app.settings(), { ...options, output: app.media }));
+    expect(taken.hint).toContain("Name a folder that is yet to be made");
     expect(app.underWay()).toEqual([]);
   });
 

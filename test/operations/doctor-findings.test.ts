@@ -341,7 +341,7 @@ const ROWS: readonly Row[] = [
     "pages",
     "note",
     "The next launch reads every page before it opens: it was changed by another program.",
-    null,
+    "To read them all now: holdfast recover --dry-run",
   ],
   [
     "never checked",

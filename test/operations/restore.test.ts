@@ -6,15 +6,19 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
 import {
+  backup,
   type ChangeReport,
   list,
   listDemoted,
   merge,
+  move,
   recover,
   removeDemoted,
   restore,
@@ -360,7 +364,59 @@ describe("a copy of a backup elsewhere", () => {
   });
 });
 
+describe("before it is asked", () => {
+  test("says what was written since the backup was taken", async () => {
+    const app = await twoStates();
+    const { actions } = await restore(app.settings(), "latest", { ...options, dryRun: true });
+    const from = (await list(app.settings(), options)).files[0]?.at;
+    expect(actions[1]).toMatchObject({ action: "restore", lost: { from, to: statSync(app.path).mtime.toISOString() } });
+  });
+
+  test("says nothing of a loss where nothing was written", async () => {
+    const app = await twoStates();
+    await app.launch("1.0.0");
+    await backup(app.settings(), options);
+    const { actions } = await restore(app.settings(), "latest", { ...options, dryRun: true });
+    expect(actions[1]).not.toHaveProperty("lost");
+  });
+
+  test("warns of a file without a stamp, which may be anybody's", async () => {
+    const app = await twoStates();
+    const other = join(app.folder, "other.sqlite");
+    new Database(other).exec("CREATE TABLE recipe (title TEXT)").close();
+    const { warnings } = await restore(app.settings(), other, { ...options, dryRun: true });
+    expect(warnings).toEqual([expect.stringContaining(`To look at it first: holdfast diff "${other}"`)]);
+  });
+});
+
+describe("where the database was moved away", () => {
+  test("every command says where to", async () => {
+    const app = await twoStates();
+    const target = join(app.folder, "elsewhere");
+    await move(app.settings(), target, options);
+    const where = expect.stringContaining(`was moved to ${join(target, "library.sqlite")}`);
+    expect((await list(app.settings(), options)).warnings).toEqual([where]);
+    expect(await refused(backup(app.settings(), options))).toMatchObject({
+      code: "NOT_FOUND",
+      message: where,
+      hint: `Set db-path = "${join(target, "library.sqlite")}" in the settings.`,
+    });
+    const copy = join(target, "backups", "library-v1.0.0.sqlite");
+    const { warnings } = await restore(app.settings(), copy, { ...options, dryRun: true });
+    expect(warnings).toEqual([where]);
+  });
+});
+
 describe("list", () => {
+  test("says nothing of the rows of a database that cannot be read", async () => {
+    const app = new CommandLine('db-app-version = "1.0.0"');
+    await app.launch("1.0.0");
+    writeFileSync(app.path, "no database at all");
+    const { stdout } = await app.run(["list", "--rows"]);
+    expect(stdout).toMatch(/book +0 rows\n/);
+    expect(stdout).toContain("could not be counted");
+  });
+
   test("names everything there is to go back to, and changes nothing", async () => {
     const app = await twoStates();
     writeFileSync(app.path, "no database at all");

@@ -48,15 +48,16 @@ function describe(file: ListedFile): string[] {
 
 function describeRows({ id, rows }: ListedFile): string[] {
   if (rows === null) return [];
-  return [`rows of ${id}`, ...table(rows.map(describeTable)).map((line) => `  ${line}`)];
+  // There is no database, or none whose rows could be counted.
+  const alone = rows.every(({ live }) => live === null);
+  return [`rows of ${id}`, ...table(rows.map((each) => describeTable(each, alone))).map((line) => `  ${line}`)];
 }
 
-function describeTable({ table: name, rows, live }: TableRows): string[] {
-  const difference = (live ?? 0) - (rows ?? 0);
+function describeTable({ table: name, rows, live }: TableRows, alone: boolean): string[] {
   const inDatabase = live === null ? "not in the database" : `${live} in the database`;
   return [
     name,
     rows === null ? "not in it" : `${rows} row${rows === 1 ? "" : "s"}`,
-    difference === 0 ? paint("dim", "the same number") : inDatabase,
+    alone ? "" : live === rows ? paint("dim", "the same number") : inDatabase,
   ];
 }

@@ -30,7 +30,7 @@ function describe({ id, version, ok, unknown, checksum, layout }: VerifiedFile):
   const verdict = ok ? paint("green", "sound") : unknown ? paint("yellow", "not judged") : paint("red", "damaged");
   return [
     id,
-    version ?? "unstamped",
+    version ?? (ok ? "unstamped" : ""),
     verdict,
     checksum === null ? "" : CHECKSUMS[checksum],
     layout === null || layout === "equal" ? "" : RELATIONS[layout],

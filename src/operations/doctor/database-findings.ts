@@ -144,7 +144,11 @@ export function pages({
   const old = age(lastCheck, now);
   const { integrityInterval } = settings;
   const told = `All pages were last found sound at ${lastCheck}${old >= 0 ? `, ${ago(old)}` : ""}. ${closing}`;
-  if (old >= 0 && old < integrityInterval) return trust.kind === "unknown" ? note("pages", told) : ok("pages", told);
+  if (old >= 0 && old < integrityInterval) {
+    return trust.kind === "unknown"
+      ? note("pages", told, "To read them all now: holdfast recover --dry-run")
+      : ok("pages", told);
+  }
   const due = `${told} That is longer ago than db-integrity-interval (${span(integrityInterval)}): the next launch reads them behind the application.`;
   return old > 2 * integrityInterval ? warning("pages", due, "holdfast boot") : note("pages", due, "holdfast boot");
 }
