@@ -46,14 +46,16 @@ export async function requireSound(op: Operation, source: Source, done: string, 
     op.warn(...verified.warnings);
     return verified;
   }
-  const { reason, unknown } = verified;
+  const { reason, unknown, differs } = verified;
   const { path } = source;
   throw new HoldfastError({
     code: unknown ? "CHECK_IMPOSSIBLE" : source.kind === "backup" ? "NO_USABLE_BACKUP" : "DB_CORRUPT",
     message: `${path} cannot be ${done}: ${reason.replace(/\.$/, "")}. Nothing was changed.`,
     hint: unknown
       ? "That is no sign of damage: clear what stands in the way, then give the command again."
-      : `Name another one of holdfast list. What can be read of this one goes to a new file with: holdfast recover "${path}"`,
+      : differs
+        ? "Name another one of holdfast list. If there is none, copy this one elsewhere: where its pages are sound, restore takes that copy with --force."
+        : `Name another one of holdfast list. What can be read of this one goes to a new file with: holdfast recover "${path}"`,
     details: { path, reason },
   });
 }

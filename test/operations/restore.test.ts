@@ -162,8 +162,15 @@ describe("restore", () => {
     const app = await twoStates();
     appendFileSync(join(app.backups, "library-v1.0.0.sqlite"), "x");
     const error = await refused(restore(app.settings(), "latest", options));
-    expect(error.code).toBe("NO_USABLE_BACKUP");
+    expect(error).toMatchObject({
+      code: "NO_USABLE_BACKUP",
+      hint: expect.stringMatching(/If there is none, copy this one elsewhere: .* --force/),
+    });
     expect(app.titles()).toEqual(["first", "second"]);
+    const elsewhere = join(app.folder, "elsewhere.sqlite");
+    copyFileSync(join(app.backups, "library-v1.0.0.sqlite"), elsewhere);
+    await restore(app.settings(), elsewhere, { ...options, force: true });
+    expect(app.titles()).toEqual(["first"]);
   });
 
   test("refuses what this application cannot read, unless it is forced", async () => {
