@@ -92,7 +92,9 @@ function subjectOf({ action, file, version, applied, table }: ActionReport, fold
   if (applied) return applied.length === 1 ? String(applied[0]) : `${applied.length} migrations`;
   const name = file === undefined ? undefined : shortPath(file, folder);
   if (action === "restore" && name !== undefined) return `from ${name}`;
-  if ((action === "demote" || action === "quarantine") && name !== undefined) return `as ${name}`;
+  // A damaged backup is named as it was; what it is called then, a warning says.
+  if ((action === "demote" || action === "quarantine") && name !== undefined)
+    return /-(demoted|corrupt)(-\d+)?\.sqlite/.test(name) ? `as ${name}` : name;
   return name ?? (version == null ? "" : `version ${version}`);
 }
 
