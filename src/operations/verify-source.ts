@@ -66,7 +66,7 @@ function changed({ path }: Source, done: string): HoldfastError {
   return new HoldfastError({
     code: "DB_CORRUPT",
     message: `${path} cannot be ${done}: ${CHANGED}, beside it or in it. Nothing was changed.`,
-    hint: "Name another copy of it. If you changed it on purpose, restore takes it all the same with --force.",
+    hint: `Name another copy of it. If you changed it on purpose: holdfast restore "${path}" ${done === "restored" ? "--force" : `--target <folder> --force makes a database of it that can be ${done}`}`,
     details: { path, reason: CHANGED },
   });
 }

@@ -314,11 +314,18 @@ describe("a copy of a backup elsewhere", () => {
       expect(await refused(restore(app.settings(), copy, { ...options, ...more }))).toMatchObject({
         code: "DB_CORRUPT",
         message: `${copy} cannot be restored: its bytes are not those that were recorded of it, beside it or in it. Nothing was changed.`,
-        hint: expect.stringContaining("--force"),
+        hint: expect.stringContaining(`holdfast restore "${copy}" --force`),
       });
     }
-    expect((await refused(merge(app.settings(), copy, options))).code).toBe("DB_CORRUPT");
+    expect(await refused(merge(app.settings(), copy, options))).toMatchObject({
+      code: "DB_CORRUPT",
+      hint: expect.stringContaining("--target <folder> --force makes a database of it that can be merged"),
+    });
     expect(app.snapshot()).toEqual(before);
+    const target = join(app.folder, "to-merge");
+    await restore(app.settings(), copy, { ...options, target, force: true });
+    await merge(app.settings(), join(target, "library.sqlite"), { ...options, onConflict: "keep-incoming" });
+    expect(app.titles()).toEqual(["edited", "second"]);
   });
 
   test("is restored all the same by force, which says it", async () => {
