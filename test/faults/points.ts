@@ -62,6 +62,7 @@ function pathOf(call: string, args: string, folder: string): string | null {
   return path
     .slice(folder.length + 1)
     .replaceAll(/-[0-9a-f]{8}-([a-z]+)-[0-9a-f]{12}\.tmp/g, "-*-$1-*.tmp")
+    .replaceAll(/-backup-\d+-[0-9a-f]{12}\.tmp/g, "-backup-*.tmp")
     .replaceAll(/\d{8}T\d{6}Z/g, "*");
 }
 
