@@ -1,38 +1,27 @@
 /** Putting a backup, or another file, in the database's place; what stood there is set aside first. */
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { freeName } from "../backups/set-aside.ts";
-import { livingSidecars, observeFiles, SIDECARS } from "../database/files.ts";
-import { discard } from "../database/look.ts";
+import { SIDECARS } from "../database/files.ts";
 import { dropSeal, trustOf } from "../database/seal.ts";
-import { removeBackupRow } from "../database/stamp.ts";
 import { settle, swap, unfinishedSwap, unsettle } from "../database/swap.ts";
 import { HoldfastError, named } from "../errors.ts";
-import { dropStaged, takeOwner } from "../launch/staged.ts";
+import { dropStaged } from "../launch/staged.ts";
 import { whenFree } from "../launch/wait.ts";
 import { demotedName, quarantineName, temporaryIn } from "../places.ts";
-import {
-  createPrivateFolder,
-  identify,
-  makePrivate,
-  replaceFile,
-  sameIdentity,
-  syncFile,
-} from "../platform/atomic-file.ts";
-import { fs } from "../platform/builtins.ts";
+import { createPrivateFolder, makePrivate } from "../platform/atomic-file.ts";
 import type { ActionReport } from "../report.ts";
 import type { SettingsInput } from "../settings-glance.ts";
 import { copier, reporter, stopIfAborted } from "../toolbox.ts";
 import { checkFile } from "./check-file.ts";
-import { copyFile, stageFile } from "./copying.ts";
-import { dropExtras, type ExtraSwap, foreseeExtras, noteExtras, stageExtras, swapExtras } from "./extra-restore.ts";
+import { dropExtras, foreseeExtras, noteExtras, stageExtras, swapExtras } from "./extra-restore.ts";
 import { withDatabaseAlone } from "./hold.ts";
 import { type ChangeOptions, type ChangeReport, type Operation, operate } from "./operation.ts";
-import { exists } from "./refusals.ts";
+import { restoreElsewhere } from "./restore-elsewhere.ts";
+import { lossOf, planOf } from "./restore-plan.ts";
 import { findSource, requireKind, type Source } from "./source.ts";
+import { stageDatabase } from "./stage-database.ts";
 import { type Stock, takeStock } from "./take-stock.ts";
 import { requireReadable, requireSound, type Sound } from "./verify-source.ts";
-
-const { lstatSync } = fs;
 
 export interface RestoreOptions extends ChangeOptions {
   /** Restores into this folder instead, and leaves the database alone; what is there already is refused. */
@@ -191,133 +180,4 @@ async function replaceDatabase(
   }
   for (const each of plan) report(each);
   return op.report("done");
-}
-
-async function restoreElsewhere(
-  op: Operation,
-  name: string,
-  target: string,
-  options: RestoreOptions,
-): Promise<ChangeReport> {
-  const { places } = op;
-  const stock = await takeStock(op);
-  const source = findSource(op, stock, name);
-  const verified = await requireSound(op, source, "restored", options.force);
-  const path = join(target, basename(places.database));
-  const extras = foreseeExtras(op, source, target);
-  for (const each of [path, ...SIDECARS.map((ending) => path + ending), ...extras.map((extra) => extra.to)]) {
-    if (lstatSync(each, { throwIfNoEntry: false })) throw exists(each);
-  }
-  const plan = planOf(op, source, verified, path, extras);
-  const written = { database: path };
-  const done = await op.ask(options, plan, written);
-  if (done) return done;
-  const report = reporter(op);
-  named(`making the folder ${target}`, () => createPrivateFolder(target));
-  const staged = temporaryIn(target, places, "restore");
-  try {
-    await stageDatabase(op, source, verified, staged, path, null);
-    await stageExtras(op, source, extras);
-    stopIfAborted(op.signal);
-    swapExtras(extras);
-    named(`writing ${path}`, () => replaceFile(staged, path));
-  } catch (error) {
-    discard(staged);
-    throw error;
-  } finally {
-    dropExtras(extras);
-  }
-  for (const each of plan) report(each);
-  return { ...op.report("done"), ...written };
-}
-
-/** A backup knows when it was taken. */
-function lossOf(
-  { places }: Operation,
-  source: Source,
-  { file, sidecars }: Stock,
-  { self }: Sound,
-): Pick<ActionReport, "lost"> {
-  if (source.kind === "backup" && sameIdentity(identify(places.database), source.entry.source)) return {};
-  const from = self?.backup?.createdAt;
-  const [to] = [file, ...sidecars.filter(({ path }) => path.endsWith("-wal"))]
-    .flatMap((each) => each?.modifiedAt ?? [])
-    .sort()
-    .reverse();
-  return from !== undefined && to !== undefined && to > from ? { lost: { from, to } } : {};
-}
-
-function planOf(
-  op: Operation,
-  source: Source,
-  { self }: Sound,
-  path: string,
-  extras: readonly ExtraSwap[],
-  loss: Pick<ActionReport, "lost"> = {},
-): ActionReport[] {
-  const version = self?.backup?.version ?? self?.stamp?.appVersion ?? null;
-  const elsewhere = path !== op.places.database;
-  return [
-    {
-      action: "restore",
-      reason: elsewhere ? `a copy of it becomes ${path}` : "a copy of it takes the database's place",
-      file: source.path,
-      version,
-      ...loss,
-    },
-    ...extras.flatMap(({ name, from, to, aside }): ActionReport[] => [
-      ...(aside === null
-        ? []
-        : [{ action: "move" as const, reason: `the folder ${to} is kept under this name`, file: aside }]),
-      { action: "restore", reason: `the files of ${name} become ${to}`, file: from },
-    ]),
-  ];
-}
-
-/**
- * A copy that is whole without sidecars, checked, and no backup any more.
- *
- * @param mode of the database whose place it takes, for a source that does not remember its own
- */
-async function stageDatabase(
-  op: Operation,
-  source: Source,
-  { sha256, self }: Sound,
-  staged: string,
-  path: string,
-  mode: "wal" | "delete" | null,
-): Promise<void> {
-  const { places, engine } = op;
-  if (sha256 !== null) await stageFile(op, { from: source.path, to: staged, sha256 });
-  else {
-    await copyFile(op, source.path, staged);
-    for (const ending of livingSidecars(observeFiles(source.path))) {
-      await copyFile(op, source.path + ending, staged + ending);
-    }
-  }
-  named(`making ${staged} ready`, () => {
-    const db = engine.openUntrusted(staged, "readwrite");
-    try {
-      db.pragma("locking_mode = EXCLUSIVE");
-      const own = String(db.pragma("journal_mode", { simple: true }));
-      db.pragma("journal_mode = DELETE");
-      if (self?.backup) removeBackupRow(db);
-      if ((self?.backup?.journalMode ?? mode ?? own) === "wal") db.pragma("journal_mode = WAL");
-    } finally {
-      db.close();
-    }
-  });
-  const scratch = temporaryIn(dirname(staged), places, "look");
-  const how = { path: staged, scope: "alone", kind: "check", message: "checking the copy", scratch } as const;
-  const { verdict } = await checkFile(op, how);
-  if (verdict.kind !== "sound") {
-    throw new HoldfastError({
-      code: "IO_FAILED",
-      message: `The copy of ${source.path} failed its check, though the file itself passed; nothing was changed.`,
-      hint: "Give the command again; if it happens again, check the medium.",
-      details: { path: source.path },
-    });
-  }
-  takeOwner(staged, path, self?.backup?.fileMode);
-  named(`flushing ${staged}`, () => syncFile(staged));
 }
