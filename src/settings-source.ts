@@ -52,7 +52,7 @@ function readFile(file: string): SettingsSource {
     throw refuse(
       missing ? "does not exist." : `could not be read: ${messageOf(error)}.`,
       missing
-        ? 'Create it with at least: db-path = "data/library.sqlite"'
+        ? 'Name the one that there is (--settings FILE), or create it with at least: db-path = "data/library.sqlite"'
         : "Check that the path names the settings file, and its permissions.",
     );
   }

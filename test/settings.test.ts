@@ -312,7 +312,7 @@ describe("the file", () => {
     expect(await refusal(loadSettings(path))).toMatchObject({
       code: "SETTINGS_INVALID",
       message: `The settings file ${path} does not exist.`,
-      hint: 'Create it with at least: db-path = "data/library.sqlite"',
+      hint: 'Name the one that there is (--settings FILE), or create it with at least: db-path = "data/library.sqlite"',
       details: { file: path },
     });
   });

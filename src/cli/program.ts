@@ -98,8 +98,17 @@ export async function run(args: readonly string[]): Promise<number> {
     return exitStatus;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    return error.exitCode === 0 ? OK : USAGE;
+    if (error.exitCode === 0) return OK;
+    const hint = "holdfast --help names the commands, and holdfast COMMAND --help its options.";
+    if (args.includes("--json")) printUsage("refused", { message: error.message.replace(/^error: /, ""), hint });
+    return USAGE;
   }
+}
+
+/** What was given is none of Holdfast's codes for errors: it is told like them all the same, with one of its own. */
+function printUsage(outcome: string, { message, hint }: Pick<Refusal, "message" | "hint">): void {
+  const error = { code: "USAGE", message, hint, details: {} };
+  process.stdout.write(`${JSON.stringify({ outcome, error }, null, 2)}\n`);
 }
 
 /** The one that is named, for the options of all of them take longer than many a command; all of them where none is. */
@@ -127,7 +136,9 @@ async function perform(command: Command<Report>, options: Options, given: Given)
   const canAsk = process.stdin.isTTY && process.stderr.isTTY;
   if (command.asks && !yes && !dryRun && !canAsk) {
     const message = `holdfast ${command.name} changes something, and nobody can be asked here; nothing was changed.`;
-    process.stderr.write(renderRefusal({ message, hint: "--dry-run says what would be done, and --yes does it." }));
+    const told = { message, hint: "--dry-run says what would be done, and --yes does it." };
+    if (json) printUsage(command.refused, told);
+    process.stderr.write(renderRefusal(told));
     return USAGE;
   }
   const progress = silent ? null : progressOn(process.stderr);

@@ -78,7 +78,7 @@ interface Order {
 async function recoverFile(op: Operation, order: Order): Promise<RecoverReport> {
   const { path, options } = order;
   const before = observeFiles(path);
-  if (isAbsent(before)) throw noDatabase(op);
+  if (isAbsent(before)) throw path === op.places.database ? noDatabase(op) : hasNothing(path);
   const output =
     options.output === undefined ? freeName(dirname(path), `${parse(path).name}-recovered`) : resolve(options.output);
   if (["", ...SIDECARS].some((ending) => lstatSync(output + ending, { throwIfNoEntry: false }))) throw exists(output);
@@ -103,6 +103,15 @@ async function recoverFile(op: Operation, order: Order): Promise<RecoverReport> 
     lostAndFound: lostAndFound && { table: lostAndFound.table, rows: lostAndFound.rows },
     unreadable,
   };
+}
+
+function hasNothing(path: string): HoldfastError {
+  return new HoldfastError({
+    code: "NOT_FOUND",
+    message: `${path} has zero bytes: there is nothing in it that could be read.`,
+    hint: "holdfast list shows what there is besides.",
+    details: { path },
+  });
 }
 
 /** In words; null where all of it is sound. */

@@ -156,6 +156,6 @@ describe("boot", () => {
   test("without a settings file says how to begin", async () => {
     const { exitStatus, stderr } = await new CommandLine().run(["boot", "--settings", "none.toml"]);
     expect(exitStatus).toBe(STATUS_OF.SETTINGS_INVALID);
-    expect(stderr).toMatch(/^Error: The settings file .*none\.toml does not exist\.\nTry: Create it with/);
+    expect(stderr).toMatch(/^Error: The settings file .*none\.toml does not exist\.\nTry: Name the one that there is/);
   });
 });

@@ -57,6 +57,21 @@ describe("--quiet", () => {
   });
 });
 
+describe("--json", () => {
+  test.each([
+    [["prune", "--json"], "nobody can be asked here"],
+    [["backup", "--lable", "x", "--json"], "unknown option '--lable'"],
+    [["mend", "--json"], "unknown command 'mend'"],
+  ])("%j prints an object for what is no error of Holdfast's too", async (args, message) => {
+    const { exitStatus, stdout } = await new CommandLine('db-app-version = "1.0.0"').run(args);
+    expect(exitStatus).toBe(2);
+    expect(JSON.parse(stdout)).toEqual({
+      outcome: "refused",
+      error: { code: "USAGE", message: expect.stringContaining(message), hint: expect.any(String), details: {} },
+    });
+  });
+});
+
 describe("what comes out of files", () => {
   test("cannot speak to the terminal", async () => {
     const app = new CommandLine('db-app-version = "1.0.0"');

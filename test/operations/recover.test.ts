@@ -125,6 +125,16 @@ describe("recover", () => {
     expect(app.titles(String(output)).length).toBeGreaterThan(1900);
   });
 
+  test("says of a file with zero bytes that it has nothing", async () => {
+    const folder = scratchFolder();
+    const path = join(folder, "empty.db");
+    writeFileSync(path, "");
+    const app = await withRows();
+    const error = await refused(recover(app.settings(), { ...options, source: path }));
+    expect(error).toMatchObject({ code: "NOT_FOUND", details: { path } });
+    expect(error.message).toContain("empty.db has zero bytes");
+  });
+
   test("is refused while the application runs", async () => {
     const app = await withRows();
     const running = new AppProcess(app, "1.0.0");
