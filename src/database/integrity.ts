@@ -2,7 +2,9 @@
  * The full integrity check and what its outcome means. Only damage of the file is corruption; rows that
  * break the application's own constraints are its data, and what this process cannot read is unjudged.
  */
-import { clipped, hasCode, isCorruption, messageOf, toHoldfastError } from "../errors.ts";
+import { dirname } from "node:path";
+import { clipped, HoldfastError, hasCode, isCorruption, messageOf, toHoldfastError } from "../errors.ts";
+import { isWritable } from "../platform/atomic-file.ts";
 import { lookApart, lookWhole } from "./look.ts";
 import type { Connection, Engine } from "./open.ts";
 import { type Header, headerOf } from "./read-raw.ts";
@@ -145,9 +147,23 @@ function judge(error: unknown, subject: Subject): Verdict {
     return formal ? judgeFormat(messageOf(error), subject) : { kind: "corrupt", problems: [clipped(messageOf(error))] };
   }
   if (messageOf(error) === "unsupported file format") return judgeFormat(messageOf(error), subject);
+  if (hasCode(error) && error.code === "SQLITE_PROTOCOL" && !isWritable(dirname(path))) throw readOnly(path, error);
   const known = toHoldfastError(error, `checking ${path}`);
   if (known) throw known;
   return { kind: "impossible", reason: clipped(messageOf(error)) };
+}
+
+/** The index of a log cannot be made there; SQLite tries again and again, as if others were in its way. */
+function readOnly(path: string, cause: Error): HoldfastError {
+  return new HoldfastError(
+    {
+      code: "DB_READ_ONLY",
+      message: `${path} could not be read: its log has to be recovered first, and ${dirname(path)} is read-only.`,
+      hint: "Make the file and its folder writable, then start again.",
+      details: { path },
+    },
+    { cause },
+  );
 }
 
 /** What this SQLite does not know is a newer one's, where a newer one wrote the file; else it is damage. */
