@@ -1,6 +1,6 @@
 /** The one call: lock, launch, hand over the open database, and work on behind it. */
 import { checkRuntime } from "./database/open.ts";
-import { HoldfastError } from "./errors.ts";
+import { HoldfastError, namedAsync } from "./errors.ts";
 import type { GuardOptions } from "./guard-options.ts";
 import type * as Full from "./launch/full.ts";
 import type { FullBeginning } from "./launch/full.ts";
@@ -60,7 +60,8 @@ async function fully<Result>(
 ): Promise<Result> {
   const child = beginning.startChild();
   try {
-    return await go(await import("./launch/full.ts"), { ...beginning, child });
+    const full = await namedAsync("loading Holdfast", () => import("./launch/full.ts"));
+    return await go(full, { ...beginning, child });
   } catch (error) {
     await child.stop();
     throw error;

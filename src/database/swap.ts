@@ -128,6 +128,15 @@ export function unfinishedSwap(places: Places): SwapState | null {
   return { kind: "resumable", database: found.intent.database, aside: found.intent.aside ?? null };
 }
 
+/** Whether the files of a swap may still be needed: so also where that cannot be read, as after an error that has a name. */
+export function mayBeSwapping(places: Places): boolean {
+  try {
+    return unfinishedSwap(places) !== null;
+  } catch {
+    return true;
+  }
+}
+
 /** Completes it. Only for a state that is `resumable`. */
 export async function finishSwap(places: Places, copy: CopyFile): Promise<void> {
   const found = findIntent(places);

@@ -7,7 +7,7 @@ import { proofOfMigrations } from "../database/migration-files.ts";
 import { findMigrations } from "../database/migrations.ts";
 import { type Connection, loadEngine } from "../database/open.ts";
 import { isUntouched, proofOf, readSeal, recordOpened, removeSeal, renewSeal } from "../database/seal.ts";
-import { unfinishedSwap } from "../database/swap.ts";
+import { mayBeSwapping } from "../database/swap.ts";
 import { HoldfastError, messageOf, named, toHoldfastError } from "../errors.ts";
 import type { GuardOptions } from "../guard-options.ts";
 import { type Places, placesIn } from "../places.ts";
@@ -227,7 +227,7 @@ async function run<Result>(
     releases.push(async () => {
       await child.stop();
       // A job that was cut off leaves its temporaries; a later launch would clear them, but this one can do it now.
-      if (lock?.state === "exclusive" && unfinishedSwap(places) === null) clearTemporaries(places);
+      if (lock?.state === "exclusive" && !mayBeSwapping(places)) clearTemporaries(places);
     });
     const context: Context = {
       settings,

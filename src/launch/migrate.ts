@@ -9,7 +9,7 @@ import { type MigrateOrder, type MigrateOutcome, migrateCopy, migrateInTransacti
 import { layoutOf } from "../database/migrations.ts";
 import type { Connection } from "../database/open.ts";
 import { describe, removeBackupRow, type SelfDescription, writeStamp } from "../database/stamp.ts";
-import { settle, swap, unfinishedSwap } from "../database/swap.ts";
+import { mayBeSwapping, settle, swap } from "../database/swap.ts";
 import { failureOfMedium, HoldfastError, messageOf, toHoldfastError } from "../errors.ts";
 import { temporaryIn } from "../places.ts";
 import { createPrivateFile, replaceFile, sameIdentity, syncFile } from "../platform/atomic-file.ts";
@@ -125,7 +125,7 @@ async function migrateOnCopy(context: Context, facts: Facts): Promise<SelfDescri
   } catch (error) {
     dropStaged(context.places, staged);
     letGo();
-    if (wasWal && unfinishedSwap(places) === null) backToWal(context);
+    if (wasWal && !mayBeSwapping(places)) backToWal(context);
     throw toHoldfastError(error, `migrating a copy of ${places.database}`) ?? error;
   } finally {
     letGo();

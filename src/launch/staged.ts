@@ -1,7 +1,7 @@
 /** A database that is being made ready under a temporary name. */
 
 import { discard } from "../database/look.ts";
-import { unfinishedSwap } from "../database/swap.ts";
+import { mayBeSwapping } from "../database/swap.ts";
 import type { Places } from "../places.ts";
 import { fs } from "../platform/builtins.ts";
 
@@ -9,7 +9,7 @@ const { chmodSync, chownSync, statSync } = fs;
 
 /** A swap that was begun needs its staged file: the next launch completes it. */
 export function dropStaged(places: Places, staged: string): void {
-  if (unfinishedSwap(places) === null) discard(staged);
+  if (!mayBeSwapping(places)) discard(staged);
 }
 
 /** The restored file gets the owner and mode of the one it replaces, or the mode that its backup remembers. */

@@ -4,7 +4,7 @@ import { canBeHeld, discard, openApart, openHeld, plainly, type Reading } from "
 import { readMoved, remedyForMoved, tellMoved } from "../database/moved.ts";
 import type { Connection } from "../database/open.ts";
 import { headerOf } from "../database/read-raw.ts";
-import { finishSwap, unfinishedSwap } from "../database/swap.ts";
+import { finishSwap, mayBeSwapping, unfinishedSwap } from "../database/swap.ts";
 import { HoldfastError, named } from "../errors.ts";
 import { openLock } from "../launch/launch-lock.ts";
 import { clearTemporaries } from "../launch/temporaries.ts";
@@ -37,7 +37,7 @@ export async function withDatabaseAlone<Result>(op: Operation, task: () => Promi
     return await task();
   } finally {
     await op.stopChild();
-    if (op.alone && unfinishedSwap(places) === null) clearTemporaries(places);
+    if (op.alone && !mayBeSwapping(places)) clearTemporaries(places);
     op.alone = false;
     lock.release();
     unregister();

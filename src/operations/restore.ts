@@ -3,7 +3,7 @@ import { basename, resolve } from "node:path";
 import { freeName } from "../backups/set-aside.ts";
 import { SIDECARS } from "../database/files.ts";
 import { dropSeal, trustOf } from "../database/seal.ts";
-import { settle, swap, unfinishedSwap, unsettle } from "../database/swap.ts";
+import { mayBeSwapping, settle, swap, unsettle } from "../database/swap.ts";
 import { HoldfastError, named } from "../errors.ts";
 import { dropStaged } from "../launch/staged.ts";
 import { whenFree } from "../launch/wait.ts";
@@ -158,14 +158,14 @@ async function replaceDatabase(
       await swap({ places, staged, aside }, copier(op));
       swapped = true;
     } catch (error) {
-      swapped = unfinishedSwap(places) !== null;
+      swapped = mayBeSwapping(places);
       if (!swapped) takeBack();
       throw error;
     }
   } catch (error) {
     letGo();
     dropStaged(places, staged);
-    if (settled && stock.database.journalMode === "wal" && unfinishedSwap(places) === null) {
+    if (settled && stock.database.journalMode === "wal" && !mayBeSwapping(places)) {
       unsettle(engine, places.database);
     }
     throw error;
