@@ -49,6 +49,7 @@ const settings: SettingsFacts = {
   backupRetention: 2,
   integrityInterval: 7 * DAY,
   scrubInterval: 30 * DAY,
+  onCorruption: "heal",
   onMissing: "restore",
 };
 
@@ -192,13 +193,31 @@ const ROWS: readonly Row[] = [
     withDatabase({ state: "corrupt", problem: "page 3 is torn" }),
     "database",
     "problem",
-    "is corrupt: page 3 is torn.",
+    "is corrupt: page 3 is torn; the next launch keeps all that can be read of it.",
+    "holdfast boot",
+    "DB_CORRUPT",
+  ],
+  [
+    "corrupt, and backups are restored as they are",
+    { ...withDatabase({ state: "corrupt", problem: "x" }), ...withSettings({ onCorruption: "restore" }) },
+    "database",
+    "problem",
+    "is corrupt: x; the next launch restores the newest backup.",
+    "holdfast restore latest",
+    "DB_CORRUPT",
+  ],
+  [
+    "corrupt, and that is refused",
+    { ...withDatabase({ state: "corrupt", problem: "x" }), ...withSettings({ onCorruption: "refuse" }) },
+    "database",
+    "problem",
+    'is corrupt: x; db-on-corruption is "refuse".',
     "holdfast restore latest",
     "DB_CORRUPT",
   ],
   [
     "corrupt, without a backup",
-    { ...withDatabase({ state: "corrupt", problem: "x" }), own: [] },
+    { ...withDatabase({ state: "corrupt", problem: "x" }), ...withSettings({ onCorruption: "restore" }), own: [] },
     "database",
     "problem",
     "is corrupt",
@@ -211,7 +230,7 @@ const ROWS: readonly Row[] = [
     "database",
     "problem",
     "If it is encrypted",
-    "holdfast restore latest",
+    "holdfast boot",
     "DB_CORRUPT",
   ],
   [
@@ -878,16 +897,17 @@ describe("the report", () => {
       outcome: "ailing",
       error: {
         code: "DB_CORRUPT",
-        message: "/data/library.sqlite is corrupt: torn. There is 1 more problem.",
-        hint: "holdfast restore latest",
+        message:
+          "/data/library.sqlite is corrupt: torn; the next launch keeps all that can be read of it. There is 1 more problem.",
+        hint: "holdfast boot",
         details: { problems: ["database", "settings"] },
       },
     });
     expect(report.findings[0]).toEqual({
       name: "database",
       state: "problem",
-      message: "/data/library.sqlite is corrupt: torn.",
-      remedy: "holdfast restore latest",
+      message: "/data/library.sqlite is corrupt: torn; the next launch keeps all that can be read of it.",
+      remedy: "holdfast boot",
     });
   });
 });

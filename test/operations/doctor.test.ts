@@ -76,7 +76,7 @@ describe("doctor", () => {
     const report = await doctor(app.settings(), VERSION);
     expect(report).toMatchObject({
       outcome: "ailing",
-      error: { code: "DB_CORRUPT", hint: "holdfast restore latest" },
+      error: { code: "DB_CORRUPT", hint: "holdfast boot" },
     });
     expect(app.snapshot()).toEqual(before);
   });
@@ -241,8 +241,8 @@ describe("holdfast doctor", () => {
     const { exitStatus, stdout, stderr } = await app.run(["doctor"]);
     expect(exitStatus).toBe(20);
     expect(stdout).toMatch(/^Ailing .*: 1 problem, /);
-    expect(stdout).toMatch(/✗ database +.* is corrupt: .*\n +→ holdfast restore latest\n/);
-    expect(stderr).toMatch(/^Error: .* is corrupt: .*\nTry: holdfast restore latest\n$/);
+    expect(stdout).toMatch(/✗ database +.* is corrupt: .*\n +→ holdfast boot\n/);
+    expect(stderr).toMatch(/^Error: .* is corrupt: .*\nTry: holdfast boot\n$/);
   });
 
   test("prints an object for programs", async () => {

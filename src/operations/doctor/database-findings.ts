@@ -20,12 +20,12 @@ export function database(facts: DoctorFacts): Diagnosis {
     case "empty":
       return absent(facts);
     case "corrupt": {
-      const remedy = facts.own.length > 0 ? NEWEST : "holdfast recover";
+      const { next, remedy } = afterCorruption(facts);
       const key =
         facts.opener || !why?.includes("not a database")
           ? ""
           : " If it is encrypted, it has to be opened with the application's opener, which brings the key.";
-      return problem("database", "DB_CORRUPT", `${path} is corrupt: ${why}.${key}`, remedy);
+      return problem("database", "DB_CORRUPT", `${path} is corrupt: ${why}; ${next}.${key}`, remedy);
     }
     case "unreadable":
       if (facts.database.access?.readable === false) {
@@ -39,6 +39,19 @@ export function database(facts: DoctorFacts): Diagnosis {
       );
     case "unknown":
       return note("database", `${path} was not looked at: ${why}.`, "holdfast doctor");
+  }
+}
+
+function afterCorruption({ settings, own }: DoctorFacts): { readonly next: string; readonly remedy: string } {
+  switch (settings.onCorruption) {
+    case "heal":
+      return { next: "the next launch keeps all that can be read of it", remedy: "holdfast boot" };
+    case "restore":
+      return own.length > 0
+        ? { next: "the next launch restores the newest backup", remedy: NEWEST }
+        : { next: "there is no backup of it", remedy: "holdfast recover" };
+    case "refuse":
+      return { next: 'db-on-corruption is "refuse"', remedy: own.length > 0 ? NEWEST : "holdfast recover" };
   }
 }
 

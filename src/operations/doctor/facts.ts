@@ -65,6 +65,7 @@ export interface SettingsFacts {
   /** In milliseconds, as the next two. */
   readonly integrityInterval: number;
   readonly scrubInterval: number;
+  readonly onCorruption: "heal" | "restore" | "refuse";
   readonly onMissing: "restore" | "create" | "refuse";
 }
 

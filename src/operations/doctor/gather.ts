@@ -45,6 +45,7 @@ export async function gatherFacts(op: Operation): Promise<DoctorFacts> {
       backupRetention: settings.backupRetention,
       integrityInterval: settings.integrityInterval,
       scrubInterval: settings.scrubInterval,
+      onCorruption: settings.onCorruption,
       onMissing: settings.onMissing,
     },
     database: describeDatabase(op, stock),

@@ -35,8 +35,8 @@ export function bytesOf(needs: readonly Need[]): number {
   return needs.reduce((sum, need) => sum + need.bytes, 0);
 }
 
-/** A launch either restores or migrates: the larger of the two. */
-function besideTheDatabase({ database: { state, size, logSize }, layout, own }: DoctorFacts): Need[] {
+/** A launch heals, restores or migrates: the largest of these. */
+function besideTheDatabase({ database: { state, size, logSize }, layout, own, settings }: DoctorFacts): Need[] {
   const largest = Math.max(0, ...own.map((entry) => entry.size));
   const restores = state === "missing" || state === "empty" || state === "corrupt";
   const needs: Need[] = [];
@@ -46,6 +46,10 @@ function besideTheDatabase({ database: { state, size, logSize }, layout, own }: 
       what: "the copy of a backup that a restore puts in its place",
       vital: restores,
     });
+  }
+  if (state === "corrupt" && settings.onCorruption === "heal") {
+    const what = "the new database that all that can be read of it goes to";
+    needs.push({ bytes: size + logSize + COPY_MARGIN, what, vital: true });
   }
   if (layout?.relation === "behind") {
     // In its log or journal, or on a copy: each page that the migrations change is there twice. Most change a few.
