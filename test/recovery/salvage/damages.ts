@@ -14,7 +14,9 @@ export interface Damaged {
   readonly pages: ReadonlySet<number>;
 }
 
-type Damage = (subject: Subject, draw: Draw) => Damaged;
+export type Damage = (subject: Subject, draw: Draw) => Damaged;
+
+const HEADER = 100;
 
 const pageCount = ({ bytes, pageSize }: Subject) => bytes.length / pageSize;
 
@@ -32,28 +34,47 @@ function overwrite(subject: Subject, pages: readonly number[], content: (size: n
 
 const zeros = (size: number) => Buffer.alloc(size);
 
-export const DAMAGES = {
-  "5 % of the pages are zero": (subject, draw) => overwrite(subject, drawPages(subject, draw, 0.05), zeros),
-  "5 % of the pages are random": (subject, draw) =>
-    overwrite(subject, drawPages(subject, draw, 0.05), (size) => draw.bytes(size)),
-  "the last 30 % are cut off": (subject) => {
-    const left = Math.floor(pageCount(subject) * 0.7);
+export const zeroed =
+  (share: number): Damage =>
+  (subject, draw) =>
+    overwrite(subject, drawPages(subject, draw, share), zeros);
+
+export const scrambled =
+  (share: number): Damage =>
+  (subject, draw) =>
+    overwrite(subject, drawPages(subject, draw, share), (size) => draw.bytes(size));
+
+export const cutOff =
+  (share: number): Damage =>
+  (subject) => {
+    const left = Math.floor(pageCount(subject) * (1 - share));
     const gone = Array.from({ length: pageCount(subject) - left }, (_, n) => left + 1 + n);
     return { bytes: subject.bytes.subarray(0, left * subject.pageSize), pages: new Set(gone) };
-  },
-  "all interior pages are zero": (subject) =>
-    overwrite(
-      subject,
-      subject.interior.filter((page) => page > 1),
-      zeros,
-    ),
-  "some interior pages and others are zero or random": (subject, draw) => {
-    const pages = [...subject.interior.filter((page) => page > 1).slice(0, 4), ...drawPages(subject, draw, 0.03)];
+  };
+
+export const interiorZeroed: Damage = (subject) =>
+  overwrite(
+    subject,
+    subject.interior.filter((page) => page > 1),
+    zeros,
+  );
+
+/** Some interior pages, and a share of all. */
+export const interiorAndOthers =
+  (share: number): Damage =>
+  (subject, draw) => {
+    const pages = [...subject.interior.filter((page) => page > 1).slice(0, 4), ...drawPages(subject, draw, share)];
     return overwrite(subject, pages, (size) => (draw.below(2) === 0 ? zeros(size) : draw.bytes(size)));
-  },
-} as const satisfies Readonly<Record<string, Damage>>;
+  };
 
 export const pageOneZeroed: Damage = (subject) => overwrite(subject, [1], zeros);
+
+/** What page 1 says of tables and indexes; the header of the file stays. */
+export const schemaZeroed: Damage = (subject) => {
+  const bytes = Buffer.from(subject.bytes);
+  bytes.fill(0, HEADER, subject.pageSize);
+  return { bytes, pages: new Set([1]) };
+};
 
 /** One bit on each of some pages. @param places the bytes that may be hit */
 export function flipBits(subject: Subject, draw: Draw, share: number, mayHit: (at: number) => boolean): Damaged {
@@ -65,3 +86,20 @@ export function flipBits(subject: Subject, draw: Draw, share: number, mayHit: (a
   });
   return { bytes, pages: new Set(pages) };
 }
+
+/** One after the other. */
+export const both =
+  (first: Damage, second: Damage): Damage =>
+  (subject, draw) => {
+    const once = first(subject, draw);
+    const twice = second({ ...subject, bytes: once.bytes }, draw);
+    return { bytes: twice.bytes, pages: new Set([...once.pages, ...twice.pages]) };
+  };
+
+export const DAMAGES = {
+  "5 % of the pages are zero": zeroed(0.05),
+  "5 % of the pages are random": scrambled(0.05),
+  "the last 30 % are cut off": cutOff(0.3),
+  "all interior pages are zero": interiorZeroed,
+  "some interior pages and others are zero or random": interiorAndOthers(0.03),
+} as const satisfies Readonly<Record<string, Damage>>;

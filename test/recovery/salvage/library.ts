@@ -81,7 +81,13 @@ function fill(db: Database.Database, rows: number, pageSize: number, draw: Draw)
     book.run(BigInt(n), BigInt(1 + draw.below(rows)), words(draw, 3), draw.below(10_000) / 100, cover, note);
     if (n % 2 === 0) loan.run(`2026-${n % 12}-${n % 28}`, BigInt(n), words(draw, 2), draw.below(900) / 7);
     const detail = [null, BigInt(n), n / 3, `ünïcode ${words(draw, 4)} 😀`, draw.bytes(draw.below(60))][draw.below(5)];
-    event.run(words(draw, 1), detail, BigInt(n) * 1_000_003n, draw.below(2) ? BigInt(n) ** 5n : n + 0.5, BigInt(n % 2));
+    event.run(
+      words(draw, 1),
+      detail,
+      BigInt(n) * 1_000_003n,
+      draw.below(2) ? BigInt.asIntN(64, BigInt(n) ** 5n) : n + 0.5,
+      BigInt(n % 2),
+    );
     if (n % 50 === 0) settings.run(`key ${n}`, words(draw, 5));
   }
 }

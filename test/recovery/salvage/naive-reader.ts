@@ -9,8 +9,13 @@ export interface Place {
   /** Pages that hold some of the row, its overflow pages included. */
   readonly pages: readonly number[];
   /** Byte ranges in the file that hold nothing but its values and their types. */
-  readonly values: readonly (readonly [number, number])[];
+  readonly values: readonly Span[];
+  /** Byte ranges without which it cannot be read: what points to it, its cell, and what its overflow pages hold of it. */
+  readonly needed: readonly Span[];
 }
+
+/** From, and up to without. */
+export type Span = readonly [from: number, to: number];
 
 export interface PlacedTable {
   readonly name: string;
@@ -22,6 +27,14 @@ export interface PlacedTable {
 }
 
 export function placesOf(file: string): PlacedTable[] {
+  const bytes = readFileSync(file);
+  return tablesOf(file).map((table) => {
+    const reader = new Reader(bytes);
+    return { ...table, rows: [...reader.rows(table.root)], interior: reader.interior };
+  });
+}
+
+export function tablesOf(file: string): Pick<PlacedTable, "name" | "root" | "withoutRowid">[] {
   const db = new Database(file, { readonly: true });
   try {
     const tables = db
@@ -30,19 +43,14 @@ export function placesOf(file: string): PlacedTable[] {
          WHERE s.type = 'table' AND s.rootpage > 0 AND l.schema = 'main' ORDER BY s.rowid`,
       )
       .all() as { name: string; root: number; wr: number }[];
-    const bytes = readFileSync(file);
-    return tables.map(({ name, root, wr }) => {
-      const reader = new Reader(bytes);
-      reader.read(root);
-      return { name, root, withoutRowid: wr === 1, rows: reader.rows, interior: reader.interior };
-    });
+    return tables.map(({ name, root, wr }) => ({ name, root, withoutRowid: wr === 1 }));
   } finally {
     db.close();
   }
 }
 
-class Reader {
-  readonly rows: Place[] = [];
+export class Reader {
+  /** Pages that lead to the rows that were read. */
   readonly interior: number[] = [];
   readonly #bytes: Buffer;
   readonly #pageSize: number;
@@ -54,29 +62,34 @@ class Reader {
     this.#usable = this.#pageSize - (bytes[20] ?? 0);
   }
 
-  read(page: number): void {
+  *rows(page: number): Generator<Place> {
     const base = (page - 1) * this.#pageSize;
     const head = base + (page === 1 ? 100 : 0);
     const type = this.#bytes[head] ?? 0;
     const isInterior = type === 2 || type === 5;
     if (isInterior) this.interior.push(page);
     for (let n = 0; n < this.#bytes.readUInt16BE(head + 3); n++) {
-      const cell = base + this.#bytes.readUInt16BE(head + (isInterior ? 12 : 8) + 2 * n);
-      if (isInterior) this.read(this.#bytes.readUInt32BE(cell));
-      if (type !== 5) this.rows.push(this.#row(page, cell + (isInterior ? 4 : 0), type));
+      const pointer = head + (isInterior ? 12 : 8) + 2 * n;
+      const cell = base + this.#bytes.readUInt16BE(pointer);
+      if (isInterior) yield* this.rows(this.#bytes.readUInt32BE(cell));
+      if (type !== 5) yield this.#row(page, pointer, cell, type);
     }
-    if (isInterior) this.read(this.#bytes.readUInt32BE(head + 8));
+    if (isInterior) yield* this.rows(this.#bytes.readUInt32BE(head + 8));
   }
 
-  #row(page: number, cell: number, type: number): Place {
-    let [size, at] = this.#varint(cell);
+  #row(page: number, pointer: number, cell: number, type: number): Place {
+    let [size, at] = this.#varint(cell + (type === 2 ? 4 : 0));
     if (type === 13) [, at] = this.#varint(at);
     const most = type === 13 ? this.#usable - 35 : Math.floor(((this.#usable - 12) * 64) / 255) - 23;
     const least = Math.floor(((this.#usable - 12) * 32) / 255) - 23;
     const some = least + ((size - least) % (this.#usable - 4));
     const local = size <= most ? size : some <= most ? some : least;
     const [, types] = this.#varint(at);
-    const values: [number, number][] = [[types, at + local]];
+    const values: Span[] = [[types, at + local]];
+    const needed: Span[] = [
+      [pointer, pointer + 2],
+      [cell, at + local + (size > local ? 4 : 0)],
+    ];
     const pages = [page];
     size -= local;
     for (let next = at + local; size > 0; ) {
@@ -85,9 +98,10 @@ class Reader {
       const held = Math.min(size, this.#usable - 4);
       pages.push(overflow);
       values.push([next + 4, next + 4 + held]);
+      needed.push([next, next + 4 + held]);
       size -= held;
     }
-    return { pages, values };
+    return { pages, values, needed };
   }
 
   #varint(from: number): [value: number, next: number] {
