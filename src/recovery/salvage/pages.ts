@@ -112,7 +112,7 @@ export class Pages {
     return records.headerExceeds(view.bytes, at, end) ? undefined : false;
   }
 
-  /** Whether most of the page's cells look like rows of that shape and pass a further test. */
+  /** Whether half of the page's cells at least look like rows of that shape and pass a further test. */
   mostFit(view: BTreePage, shape: Shape | null, test: (cell: number) => boolean): boolean {
     const { count } = view;
     const likely = (cell: number) => view.ok[cell] === 1 && this.fits(view, cell, shape) !== false && test(cell);
@@ -125,6 +125,6 @@ export class Pages {
       readable++;
       if (likely(cell)) fitting++;
     }
-    return readable === 0 ? view.sound : fitting * 2 > readable;
+    return readable === 0 ? view.sound : fitting > 0 && fitting * 2 >= readable;
   }
 }

@@ -81,12 +81,13 @@ export class TableWalk {
   }
 
   #children(view: BTreePage, range: Range, depth: number): void {
-    const kept = ascending(view.rowid, view.ok, view.count) ?? view.ok;
-    const inside = (key: Rowid) => key > range.after && key < range.upTo;
     const { source } = this.#pages;
     // A cell that leads nowhere has no key that can be believed either.
-    const good = (cell: number) =>
-      kept[cell] === 1 && inside(view.rowid[cell] as Rowid) && source.has(view.child[cell] as number);
+    const likely = cellsOf(view, (key, cell) => {
+      return key > range.after && key < range.upTo && source.has(view.child[cell] as number);
+    });
+    const kept = ascending(view.rowid, likely, view.count) ?? likely;
+    const good = (cell: number) => kept[cell] === 1;
     const cells = [...Array(view.count).keys()];
     /** The keys that can be believed, between the ends of the page's own range. */
     const keys: Rowid[] = [range.after, ...cells.filter(good).map((cell) => view.rowid[cell] as Rowid), range.upTo];
@@ -162,18 +163,16 @@ export class TableWalk {
 
   /** Cells that are in order and in the page's range; where most are not in its range, it is the range that is wrong. */
   #believed(view: BTreePage, { after, upTo }: Range): Uint8Array {
-    const kept = ascending(view.rowid, view.ok, view.count) ?? view.ok;
-    const first = view.rowid[0] as Rowid;
-    const last = view.rowid[view.count - 1] as Rowid;
-    if (kept === view.ok && view.sound && first > after && last <= upTo) return kept;
-    const inside = kept.slice(0, view.count);
-    let outside = 0;
-    for (let cell = 0; cell < view.count; cell++) {
-      const rowid = view.rowid[cell] as Rowid;
-      if (kept[cell] === 0 || (rowid > after && rowid <= upTo)) continue;
-      inside[cell] = 0;
-      outside++;
-    }
-    return outside * 2 < view.count ? inside : kept;
+    const inside = cellsOf(view, (rowid) => rowid > after && rowid <= upTo);
+    const count = (cells: Uint8Array) => cells.reduce((sum, each) => sum + each, 0);
+    const all = cellsOf(view, () => true);
+    // Those that are not in it would let others seem to be out of order.
+    const counting = (count(all) - count(inside)) * 2 < view.count ? inside : all;
+    return ascending(view.rowid, counting, view.count) ?? counting;
   }
+}
+
+/** 1 for each that can be read and of which that is true. */
+function cellsOf({ ok, rowid, count }: BTreePage, holds: (rowid: Rowid, cell: number) => boolean): Uint8Array {
+  return ok.slice(0, count).map((each, cell) => (each === 1 && holds(rowid[cell] as Rowid, cell) ? 1 : 0));
 }
