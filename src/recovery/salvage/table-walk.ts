@@ -162,14 +162,32 @@ export class TableWalk {
   }
 
   /** Cells that are in order and in the page's range; where most are not in its range, it is the range that is wrong. */
-  #believed(view: BTreePage, { after, upTo }: Range): Uint8Array {
-    const inside = cellsOf(view, (rowid) => rowid > after && rowid <= upTo);
-    const count = (cells: Uint8Array) => cells.reduce((sum, each) => sum + each, 0);
+  #believed(view: BTreePage, range: Range): Uint8Array {
+    const inside = cellsOf(view, (rowid) => rowid > range.after && rowid <= range.upTo);
     const all = cellsOf(view, () => true);
+    const outside = sum(all) - sum(inside);
+    const isWrong = outside * 2 >= view.count || (outside > 0 && isKeyWrong(view, range));
     // Those that are not in it would let others seem to be out of order.
-    const counting = (count(all) - count(inside)) * 2 < view.count ? inside : all;
+    const counting = isWrong ? all : inside;
     return ascending(view.rowid, counting, view.count) ?? counting;
   }
+}
+
+/**
+ * Whether it is a key above the page that is damaged, rather than the rowids that are not in its range: for all are in
+ * order, and there are several at one end, or for a single one there is no place left in the range.
+ */
+function isKeyWrong(view: BTreePage, { after, upTo, wideAfter, wideUpTo }: Range): boolean {
+  const wide = cellsOf(view, (rowid) => rowid > wideAfter && rowid <= wideUpTo);
+  if (wide.includes(0) || ascending(view.rowid, wide, view.count) !== null) return false;
+  const rowids = view.rowid.slice(0, view.count);
+  const below = rowids.filter((rowid) => rowid <= after).length;
+  const above = rowids.filter((rowid) => rowid > upTo).length;
+  return (below !== 1 || rowids[1] === beside(after, 1)) && (above !== 1 || rowids.at(-2) === upTo);
+}
+
+function sum(cells: Uint8Array): number {
+  return cells.reduce((all, each) => all + each, 0);
 }
 
 /** 1 for each that can be read and of which that is true. */

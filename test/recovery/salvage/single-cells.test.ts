@@ -38,3 +38,20 @@ test("a rowid that no longer is one of its page's does not cost the row before i
   expect(wrong).toEqual([]);
   expect(of - back).toBe(1);
 });
+
+test.each([
+  ["less", 0x04],
+  ["more", 0],
+])("a key of an interior page that says %s than it did costs no row", (_, bit) => {
+  const trial = library();
+  const { bytes, pageSize } = trial.subject;
+  const root = ((trial.original.tables.find(({ name }) => name === "event")?.interior[0] ?? 0) - 1) * pageSize;
+  const count = bytes.readUInt16BE(root + 3);
+  // Behind the number of the child, in two bytes.
+  const keys = Array.from({ length: count }, (_, n) => root + bytes.readUInt16BE(root + 12 + 2 * n) + 5);
+  const at = keys.find((key) => ((bytes[key] ?? 0) & 0x84) === bit && ((bytes[key - 1] ?? 0) & 0x80) !== 0);
+  const { back, of, wrong, report } = runWith(trial, at ?? Number.NaN, 0x04);
+  expect(wrong).toEqual([]);
+  expect(back).toBe(of);
+  expect(report.lostAndFound).toBeNull();
+});
