@@ -11,8 +11,18 @@ export const TABLE_INTERIOR = 5;
 export const INDEX_LEAF = 10;
 export const INDEX_INTERIOR = 2;
 
+const TYPES: readonly number[] = [TABLE_LEAF, TABLE_INTERIOR, INDEX_LEAF, INDEX_INTERIOR];
+
 export function isTree(type: number): boolean {
-  return type === TABLE_LEAF || type === TABLE_INTERIOR || type === INDEX_LEAF || type === INDEX_INTERIOR;
+  return TYPES.includes(type);
+}
+
+function isOneBit(bits: number): boolean {
+  return bits !== 0 && (bits & (bits - 1)) === 0;
+}
+
+function pointersAt(head: number, type: number): number {
+  return head + (isInterior(type) ? 12 : 8);
 }
 
 export function isInterior(type: number): boolean {
@@ -76,21 +86,30 @@ export class BTreePage {
   /** Parses what stands in `bytes`. False where it is no page of a b-tree. */
   parse(page: number): boolean {
     const head = page === 1 ? HEADER : 0;
-    this.type = this.bytes[head] as number;
+    const told = this.bytes[head] as number;
+    const count = this.bytes.readUInt16BE(head + 3);
+    if (isTree(told) && this.#take(head, told, count)) return true;
+    // One bit of the type would hide all of the page.
+    for (const type of TYPES) if (count > 0 && isOneBit(type ^ told) && this.#take(head, type, count)) return true;
+    // One bit of the number of cells would hide rows, or bring back those that were deleted.
+    for (let bit = 1; isTree(told) && bit <= 0x4000; bit <<= 1) if (this.#take(head, told, count ^ bit)) return true;
+    this.type = told;
     this.count = 0;
     this.sound = false;
-    if (!isTree(this.type)) return false;
-    const pointers = head + (this.interior ? 12 : 8);
-    this.right = this.interior ? this.bytes.readUInt32BE(head + 8) : 0;
-    const count = this.bytes.readUInt16BE(head + 3);
-    if (this.#takeCells(head, pointers, count)) return true;
-    // One bit of the number of cells would hide rows, or bring back those that were deleted.
-    for (let bit = 1; bit <= 0x4000; bit <<= 1) if (this.#takeCells(head, pointers, count ^ bit)) return true;
-    this.#takeCells(head, pointers, Math.min(count, Math.floor((this.usable - pointers) / 2)));
+    if (!isTree(told)) return false;
+    this.#take(head, told, Math.min(count, Math.floor((this.usable - pointersAt(head, told)) / 2)));
     this.#dropZeroed(head);
     this.#dropContradicting();
     this.#dropOverlapping();
     return true;
+  }
+
+  /** @returns whether the page is sound as one of that type, and with so many cells */
+  #take(head: number, type: number, count: number): boolean {
+    this.type = type;
+    this.right = this.interior ? this.bytes.readUInt32BE(head + 8) : 0;
+    this.sound = this.#takeCells(head, pointersAt(head, type), count);
+    return this.sound;
   }
 
   /** A disk loses sectors, not pages: where cells begin among zeros, others that reach there are not what they were. */
@@ -111,7 +130,6 @@ export class BTreePage {
     }
   }
 
-  /** @returns whether the page is sound with so many cells */
   #takeCells(head: number, pointers: number, count: number): boolean {
     const first = pointers + 2 * count;
     this.count = 0;
@@ -131,8 +149,7 @@ export class BTreePage {
     if (!sound) return false;
     this.#taken.fill(0);
     filled += this.#freeBlocks(bytes.readUInt16BE(head + 1));
-    this.sound = filled === this.usable - content && this.#isApart();
-    return this.sound;
+    return filled === this.usable - content && this.#isApart();
   }
 
   /** Whether no cell lies on another, or on a free block. */

@@ -120,18 +120,23 @@ export class PageMap {
       onPage(page);
       if (page === source.lockPage) this.setMap(page);
       if (!this.isOther(page)) continue;
-      const type = bytes[page === 1 ? 100 : 0] as number;
-      const kind = KINDS[type];
-      if (kind === undefined) {
-        if (type === 0 && isZero(bytes)) this.#mark(page, ZERO);
-        else if (allFreeKnown && !this.isFree(page)) this.#continue(bytes.readUInt32BE(0));
+      const told = bytes[page === 1 ? 100 : 0] as number;
+      if (told === 0 && isZero(bytes)) {
+        this.#mark(page, ZERO);
         continue;
       }
-      this.#states[page] = (this.#state(page) & ~KIND) | kind;
-      if (!isInterior(type) || this.isFree(page)) continue;
-      bytes.copy(view.bytes);
-      view.parse(page);
-      if (!view.sound) continue;
+      let type = told;
+      // Most pages are leaves, which are read when it is known whose they are.
+      if (told !== TABLE_LEAF && told !== INDEX_LEAF) {
+        bytes.copy(view.bytes);
+        type = view.parse(page) ? view.type : 0;
+      }
+      if (type === 0) {
+        if (allFreeKnown && !this.isFree(page)) this.#continue(bytes.readUInt32BE(0));
+        continue;
+      }
+      this.#states[page] = (this.#state(page) & ~KIND) | (KINDS[type] as number);
+      if (!isInterior(type) || this.isFree(page) || !view.sound) continue;
       for (let cell = 0; cell < view.count; cell++) this.#mark(view.child[cell] as number, CHILD);
       this.#mark(view.right, CHILD);
     }

@@ -55,3 +55,20 @@ test.each([
   expect(back).toBe(of);
   expect(report.lostAndFound).toBeNull();
 });
+
+test.each([
+  ["a leaf", "event", 0],
+  ["an interior page", "event", 1],
+  ["a leaf of a table without rowids", "loan", 0],
+  ["an interior page of a table without rowids", "loan", 1],
+])("a bit of what says that a page is %s costs no row", (_, name, isInterior) => {
+  const trial = library();
+  const page = isInterior
+    ? trial.original.tables.find((table) => table.name === name)?.interior[0]
+    : leavesOf(trial, name)[3]?.[0]?.pages[0];
+  for (const bit of [0x01, 0x02, 0x04, 0x08, 0x80]) {
+    const { back, of, wrong } = runWith(trial, ((page ?? 0) - 1) * trial.subject.pageSize, bit);
+    expect(wrong).toEqual([]);
+    expect(back, `bit ${bit}`).toBe(of);
+  }
+});
