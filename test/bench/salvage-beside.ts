@@ -5,7 +5,7 @@
  *
  *   npm run build && node test/bench/salvage-beside.ts --recover ./sqlite3 --sizes 10,100 --damages zero,bits --runs 3
  *
- * One table for each size, one line for each damage; the second figure in a cell is that of `.recover`:
+ * Two tables for each size, one line for each damage. Salvaged, where the second figure in a cell is that of `.recover`:
  *
  * - back: rows that are in their own table again, each value as it was, of all that the database had.
  * - missed: rows that are not, though no byte was changed that they are read by: their cell, the pointer to it, their
@@ -21,12 +21,19 @@
  *
  * Where page 1 or the schema is gone, a second line has what comes back with a schema donor: a sound backup from before
  * the last changes. `.recover` knows no donors.
+ *
+ * Healed, where the second figure in a cell is with a backup from before the last changes, and the first with one that
+ * equals the database as it was. Moreover:
+ *
+ * - older: rows that are in their table as the backup has them, and were changed since.
+ * - resurrected: rows that the backup has, and that were deleted since.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import Sqlite from "better-sqlite3";
+import type { SalvageOrder } from "../../src/recovery/salvage/salvage.ts";
 import { Draw } from "../faults/mutations/draw.ts";
 import type { Subject } from "../recovery/salvage/damages.ts";
 import { Reader } from "../recovery/salvage/naive-reader.ts";
@@ -34,12 +41,9 @@ import { inTurns } from "./rounds.ts";
 import { BESIDE_DAMAGES } from "./salvage-damages.ts";
 import { byRecover, bySalvage, type Cost } from "./salvage-sides.ts";
 import { makeStates, type States } from "./salvage-states.ts";
-import { judge, type Verdict } from "./salvage-verdict.ts";
-import { median, medianRatio } from "./statistics.ts";
-import { label, render, type Table } from "./tables.ts";
-
-/** Megabytes of 1 000 000 bytes. */
-const MOST_MEMORY = 128;
+import { type HealSide, type Outcome, type SalvageSide, tableOfHealing, tableOfSalvage } from "./salvage-tables.ts";
+import { type Bytes, judge } from "./salvage-verdict.ts";
+import { label, render } from "./tables.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -49,6 +53,7 @@ const { values: options } = parseArgs({
     sizes: { type: "string", default: "10,100" },
     /** By their names, see salvage-damages.ts. */
     damages: { type: "string", default: Object.keys(BESIDE_DAMAGES).join() },
+    parts: { type: "string", default: "salvage,heal" },
     runs: { type: "string", default: "1" },
     /** Where the databases are made; six times the largest must fit, and three times in memory. */
     dir: { type: "string", default: tmpdir() },
@@ -56,14 +61,6 @@ const { values: options } = parseArgs({
     worker: { type: "string", default: join(import.meta.dirname, "../../dist/worker.js") },
   },
 });
-
-type Side = "holdfast" | "recover";
-
-interface Outcome {
-  readonly title: string;
-  readonly verdicts: Partial<Record<Side, Verdict>>;
-  readonly costs: Partial<Record<Side, readonly Cost[]>>;
-}
 
 function positive(text: string): number {
   const number = Number(text);
@@ -96,56 +93,75 @@ function subjectOf(original: string): Subject {
   return { bytes, pageSize, interior: reader.interior };
 }
 
-async function measure(folder: string, states: States, subject: Subject, name: string): Promise<Outcome[]> {
-  const { title, damage, needsDonor } = damageNamed(name);
-  const from = join(folder, "damaged.sqlite");
-  const { bytes: after } = damage(subject, new Draw(name));
-  writeFileSync(from, after);
-  const sides = async (donor: string | null): Promise<Outcome> => {
-    say(`${title}${donor ? ", with a donor" : ""}`);
-    const to = { holdfast: join(folder, "salvaged.sqlite"), recover: join(folder, "recovered.sqlite") };
-    const wanted: Side[] = donor === null && options.recover !== undefined ? ["holdfast", "recover"] : ["holdfast"];
-    const costs = await inTurns<Side, Cost>(wanted, positive(options.runs), async (side) => {
-      rmSync(to[side], { force: true });
-      if (side === "recover") return await byRecover(resolve(options.recover ?? ""), from, to.recover);
-      return await bySalvage(resolve(options.worker), { from, to: to.holdfast, ...(donor ? { donor } : {}) });
-    });
-    const verdicts = wanted.map((side) => [side, judge(states.original, { before: subject.bytes, after }, to[side])]);
-    for (const side of wanted) rmSync(to[side]);
-    return { title: donor ? `${title}, with a donor` : title, verdicts: Object.fromEntries(verdicts), costs };
-  };
-  return needsDonor ? [await sides(null), await sides(states.backup)] : [await sides(null)];
+interface Trial {
+  readonly title: string;
+  readonly folder: string;
+  readonly from: string;
+  readonly bytes: Bytes;
+  readonly states: States;
 }
 
-function tableOf(megabytes: number, outcomes: readonly Outcome[]): Table {
-  const first = outcomes[0]?.verdicts.holdfast;
-  return {
-    title: `${label(megabytes)}, ${(first?.of ?? 0).toLocaleString("en-US")} rows: salvage / .recover`,
-    goal: `no row less than .recover, none missed or wrong, not slower, at most ${MOST_MEMORY} MB of memory`,
-    head: ["damage", "back", "missed", "altered", "wrong", "lost+found", "seconds", "times", "peak MB"],
-    rows: outcomes.map(({ title, verdicts, costs }) => {
-      const { holdfast: ours = [], recover: theirs = [] } = costs;
-      const ms = (all: readonly Cost[]) => all.map((cost) => cost.ms);
-      const pair = (show: (verdict: Verdict) => string) =>
-        [verdicts.holdfast, verdicts.recover].flatMap((each) => (each ? show(each) : [])).join(" / ");
-      const count = (key: "missed" | "altered" | "wrong" | "lostAndFound") =>
-        pair((verdict) => verdict[key].toLocaleString("en-US"));
-      const peaks = ours.flatMap(({ peak }) => peak ?? []);
-      return [
-        title,
-        pair(({ back, of }) => `${((100 * back) / of).toFixed(3)} %`),
-        ...(["missed", "altered", "wrong", "lostAndFound"] as const).map(count),
-        [ours, theirs].flatMap((all) => (all.length > 0 ? (median(ms(all)) / 1000).toFixed(2) : [])).join(" / "),
-        theirs.length > 0 ? medianRatio(ms(ours), ms(theirs)).toFixed(2) : "-",
-        peaks.length > 0 ? (Math.max(...peaks) / 1e6).toFixed(0) : "-",
-      ];
-    }),
-    notes: outcomes.flatMap(({ title, verdicts }) =>
-      Object.entries(verdicts).flatMap(([side, { integrity }]) =>
-        integrity === "ok" ? [] : `${title}: integrity_check of what ${side} made says: ${integrity}`,
-      ),
-    ),
-  };
+type Run = (to: string) => Promise<Cost>;
+
+/** @param ways to bring rows back, and the backup from which each may take some */
+async function outcomeOf<Side extends string>(
+  { title, folder, bytes, states }: Trial,
+  ways: Readonly<Record<Side, { readonly run: Run; readonly backup?: string }>>,
+): Promise<Outcome<Side>> {
+  say(title);
+  const sides = Object.keys(ways) as Side[];
+  const resultOf = (side: Side) => join(folder, `${side}.sqlite`);
+  const costs = await inTurns(sides, runs, async (side) => {
+    rmSync(resultOf(side), { force: true });
+    return await ways[side].run(resultOf(side));
+  });
+  const judged = sides.map((side) => {
+    const verdict = judge(states.original, bytes, resultOf(side), ways[side].backup ?? null);
+    rmSync(resultOf(side));
+    return [side, { costs: costs[side], verdict }];
+  });
+  return { title, sides: Object.fromEntries(judged) };
+}
+
+async function salvaged(trial: Trial, needsDonor: boolean): Promise<Outcome<SalvageSide>[]> {
+  const { from, title, states } = trial;
+  const program = options.recover;
+  const salvage = (order: Partial<SalvageOrder>) => ({
+    run: (to: string) => bySalvage(worker, { from, to, ...order }),
+  });
+  const alone = await outcomeOf<SalvageSide>(trial, {
+    holdfast: salvage({}),
+    ...(program === undefined ? {} : { recover: { run: (to: string) => byRecover(resolve(program), from, to) } }),
+  } as Record<SalvageSide, { run: Run }>);
+  if (!needsDonor) return [alone];
+  const titled = { ...trial, title: `${title}, with a donor` };
+  return [alone, await outcomeOf(titled, { holdfast: salvage({ donor: states.backup }) })];
+}
+
+async function healed(trial: Trial): Promise<Outcome<HealSide>> {
+  const { from, states } = trial;
+  const heal = (backup: string) => ({ run: (to: string) => bySalvage(worker, { from, to, backup }), backup });
+  return await outcomeOf(trial, { equal: heal(states.original), earlier: heal(states.backup) });
+}
+
+async function measure(folder: string, megabytes: number): Promise<void> {
+  say(`${label(megabytes)}: making the database`);
+  const states = makeStates(folder, megabytes);
+  const subject = subjectOf(states.original);
+  const salvage: Outcome<SalvageSide>[] = [];
+  const heal: Outcome<HealSide>[] = [];
+  for (const name of names) {
+    const { title, damage, needsDonor } = damageNamed(name);
+    const from = join(folder, "damaged.sqlite");
+    const { bytes: after } = damage(subject, new Draw(name));
+    writeFileSync(from, after);
+    const trial = { title, folder, from, bytes: { before: subject.bytes, after }, states };
+    if (parts.includes("salvage")) salvage.push(...(await salvaged(trial, needsDonor)));
+    if (parts.includes("heal")) heal.push(await healed({ ...trial, title: `${title}, healed` }));
+  }
+  if (salvage.length > 0) console.log(`\n${render(tableOfSalvage(megabytes, salvage))}`);
+  if (heal.length > 0) console.log(`\n${render(tableOfHealing(megabytes, heal))}`);
+  for (const file of Object.values(states)) rmSync(file);
 }
 
 function conditions(): string {
@@ -157,20 +173,15 @@ function conditions(): string {
 
 const sizes = options.sizes.split(",").map(positive);
 const names = options.damages.split(",");
+const parts = options.parts.split(",");
+const runs = positive(options.runs);
+const worker = resolve(options.worker);
 names.forEach(damageNamed);
 mkdirSync(resolve(options.dir), { recursive: true });
 const work = mkdtempSync(join(resolve(options.dir), "salvage-beside-"));
 try {
   console.log(conditions());
-  for (const megabytes of sizes) {
-    say(`${label(megabytes)}: making the database`);
-    const states = makeStates(work, megabytes);
-    const subject = subjectOf(states.original);
-    const outcomes: Outcome[] = [];
-    for (const name of names) outcomes.push(...(await measure(work, states, subject, name)));
-    console.log(`\n${render(tableOf(megabytes, outcomes))}`);
-    for (const file of Object.values(states)) rmSync(file);
-  }
+  for (const megabytes of sizes) await measure(work, megabytes);
 } finally {
   rmSync(work, { recursive: true });
 }

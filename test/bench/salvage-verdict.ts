@@ -15,6 +15,10 @@ export interface Verdict {
   readonly missed: number;
   /** Rows of which a bit was flipped inside a value, and that are in their table with that value. */
   readonly altered: number;
+  /** Rows that are in their table as a backup has them, and were changed since. */
+  readonly older: number;
+  /** Rows that a backup has, and that were deleted since. */
+  readonly resurrected: number;
   /** All others that are in a table and were not in it, or not so. */
   readonly wrong: number;
   readonly lostAndFound: number;
@@ -31,18 +35,22 @@ export interface Bytes {
 /** More bytes of a row on one page are another damage than a bit, or two. */
 const MOST_FLIPPED = 2;
 
-export function judge(original: string, bytes: Bytes, result: string): Verdict {
+/** @param backup from which rows were taken */
+export function judge(original: string, bytes: Bytes, result: string, backup: string | null): Verdict {
   if (!existsSync(result)) throw new Error(`${result} was not made`);
   const then = new Sqlite(original, { readonly: true });
   const now = new Sqlite(result, { readonly: true });
+  const before = backup === null ? null : new Sqlite(backup, { readonly: true });
   try {
-    const verdicts = tablesOf(original).map((table) => judgeTable({ then, now, bytes }, table));
+    const verdicts = tablesOf(original).map((table) => judgeTable({ then, now, before, bytes }, table));
     const sum = (key: keyof (typeof verdicts)[number]) => verdicts.reduce((all, each) => all + each[key], 0);
     return {
       of: sum("of"),
       back: sum("back"),
       missed: sum("missed"),
       altered: sum("altered"),
+      older: sum("older"),
+      resurrected: sum("resurrected"),
       wrong: sum("wrong"),
       lostAndFound: countOf(now, "lost_and_found"),
       integrity: now.pragma("integrity_check(1)", { simple: true }) as string,
@@ -50,58 +58,78 @@ export function judge(original: string, bytes: Bytes, result: string): Verdict {
   } finally {
     then.close();
     now.close();
+    before?.close();
   }
 }
 
-interface Both {
+interface States {
   readonly then: Sqlite.Database;
   readonly now: Sqlite.Database;
+  readonly before: Sqlite.Database | null;
   readonly bytes: Bytes;
 }
 
 type TableVerdict = Omit<Verdict, "lostAndFound" | "integrity">;
+type KnownTable = Pick<PlacedTable, "name" | "root" | "withoutRowid">;
 type Values = readonly unknown[];
 
-function judgeTable(
-  { then, now, bytes }: Both,
-  table: Pick<PlacedTable, "name" | "root" | "withoutRowid">,
-): TableVerdict {
+function judgeTable(states: States, table: KnownTable): TableVerdict {
+  const { then, now, before, bytes } = states;
   const { key, all } = columnsOf(then, table);
-  const columns = all.map(quoted).join();
   const order = key.map(quoted).join();
-  const rows = prepared(then, `SELECT ${order}, ${columns} FROM ${quoted(table.name)} NOT INDEXED ORDER BY ${order}`);
+  const rows = prepared(
+    then,
+    `SELECT ${[...key, ...all].map(quoted)} FROM ${quoted(table.name)} NOT INDEXED ORDER BY ${order}`,
+  );
   const there = hasColumns(now, table.name, all) ? countOf(now, table.name) : 0;
-  const condition = key.map((name) => `${quoted(name)} = ?`).join(" AND ");
-  const find = there > 0 ? prepared(now, `SELECT ${columns} FROM ${quoted(table.name)} WHERE ${condition}`) : null;
+  const find = there > 0 ? finder(now, table.name, key, all) : () => undefined;
+  const findBefore = before ? finder(before, table.name, key, all) : () => undefined;
   const places = new Reader(bytes.before).rows(table.root);
-  let of = 0;
-  let back = 0;
+  const verdict = { of: 0, back: 0, missed: 0, altered: 0, older: 0, resurrected: 0, wrong: 0 };
   let found = 0;
-  let missed = 0;
-  let altered = 0;
-  let wrong = 0;
   let keysHit = 0;
   for (const row of rows.iterate() as Iterable<Values>) {
-    of++;
+    verdict.of++;
     const place = places.next().value as Place;
-    const values = find?.get(...row.slice(0, key.length)) as Values | undefined;
+    const keys = row.slice(0, key.length);
+    const values = find(keys);
     if (values) found++;
-    if (values && sameRow(values, row.slice(key.length))) back++;
-    else if (values && hasFlippedBits(bytes, place)) altered++;
-    else if (values) wrong++;
-    else if (isWhole(bytes, place)) missed++;
+    if (values && sameRow(values, row.slice(key.length))) verdict.back++;
+    else if (values && hasFlippedBits(bytes, place)) verdict.altered++;
+    else if (values && sameRow(values, findBefore(keys) ?? [])) verdict.older++;
+    else if (values) verdict.wrong++;
+    else if (isWhole(bytes, place)) verdict.missed++;
     else if (hasFlippedBits(bytes, place)) keysHit++;
   }
   if (places.next().done !== true) throw new Error(`${table.name} has fewer rows than places`);
-  // Under keys that no row had: those of rows whose key was hit, and others that nobody can explain.
-  const explained = Math.min(there - found, keysHit);
-  return { of, back, missed, altered: altered + explained, wrong: wrong + there - found - explained };
+  // Under keys that no row had: those that were deleted, those of rows whose key was hit, and what nobody can explain.
+  const extra = there - found;
+  if (before && extra > 0) verdict.resurrected = countDeleted(states, table.name, key);
+  const explained = Math.min(extra - verdict.resurrected, keysHit);
+  verdict.altered += explained;
+  verdict.wrong += extra - verdict.resurrected - explained;
+  return verdict;
 }
 
-function columnsOf(
-  db: Sqlite.Database,
-  { name, withoutRowid }: Pick<PlacedTable, "name" | "withoutRowid">,
-): { key: string[]; all: string[] } {
+/** Rows that are there now, were there before, and not in between. */
+function countDeleted({ then, now, before }: States, table: string, key: readonly string[]): number {
+  const find = finder(then, table, key, key);
+  const findBefore = before ? finder(before, table, key, key) : () => undefined;
+  let deleted = 0;
+  for (const keys of prepared(now, `SELECT ${key.map(quoted)} FROM ${quoted(table)}`).iterate() as Iterable<Values>) {
+    if (find(keys) === undefined && findBefore(keys) !== undefined) deleted++;
+  }
+  return deleted;
+}
+
+/** Finds the row of a key. */
+function finder(db: Sqlite.Database, table: string, key: readonly string[], columns: readonly string[]) {
+  const condition = key.map((name) => `${quoted(name)} = ?`).join(" AND ");
+  const select = prepared(db, `SELECT ${columns.map(quoted)} FROM ${quoted(table)} WHERE ${condition}`);
+  return (keys: Values) => select.get(...keys) as Values | undefined;
+}
+
+function columnsOf(db: Sqlite.Database, { name, withoutRowid }: KnownTable): { key: string[]; all: string[] } {
   const columns = db.pragma(`table_info(${quoted(name)})`) as { name: string; pk: number }[];
   const keyed = columns.filter(({ pk }) => pk > 0).sort((a, b) => a.pk - b.pk);
   return { key: withoutRowid ? keyed.map((each) => each.name) : ["rowid"], all: columns.map((each) => each.name) };
@@ -132,10 +160,13 @@ function quoted(name: string): string {
 
 /** 1 is not 1.0 here. */
 function sameRow(a: Values, b: Values): boolean {
-  return a.every((value, at) => {
-    const other = b[at];
-    return Buffer.isBuffer(value) ? Buffer.isBuffer(other) && value.equals(other) : Object.is(value, other);
-  });
+  return (
+    b.length === a.length &&
+    a.every((value, at) => {
+      const other = b[at];
+      return Buffer.isBuffer(value) ? Buffer.isBuffer(other) && value.equals(other) : Object.is(value, other);
+    })
+  );
 }
 
 function isWhole({ before, after }: Bytes, { needed }: Place): boolean {
