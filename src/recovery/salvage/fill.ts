@@ -41,7 +41,8 @@ export interface FillTask {
   readonly setAside: ReadonlySet<number>;
 }
 
-export function fillGaps(task: FillTask): Healing {
+/** @returns null where it was no backup that was asked */
+export function fillGaps(task: FillTask): Healing | null {
   const { engine, backup, isBackup, targets, database } = task;
   const db = engine.openUntrusted(backup.path, "readonly");
   try {
@@ -52,6 +53,7 @@ export function fillGaps(task: FillTask): Healing {
       if (reason === null) notTaken += fillTable(task, db, target);
       else leftOut.push({ table: target.entry.name, reason });
     }
+    if (!isBackup) return null;
     const tables = [...readTables(db).tables.values()];
     return {
       backup: backup.path,

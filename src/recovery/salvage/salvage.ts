@@ -6,11 +6,11 @@
  * https://sqlite.org/fileformat2.html
  */
 import type { Engine } from "../../database/open.ts";
-import { named } from "../../errors.ts";
+import { isCorruption, named } from "../../errors.ts";
 import { createPrivateFile } from "../../platform/atomic-file.ts";
 import { fs } from "../../platform/builtins.ts";
 import type { Progress } from "../../platform/child.ts";
-import { type Backup, fillGaps } from "./fill.ts";
+import { type Backup, type FillTask, fillGaps } from "./fill.ts";
 import { NewDatabase } from "./new-database.ts";
 import { type Opened, openPages } from "./open-pages.ts";
 import { readRows } from "./read-rows.ts";
@@ -108,9 +108,9 @@ function write(engine: Engine, order: SalvageOrder, opened: Opened, known: Known
     const { freeKnown, setAside } = readRows(engine, work);
     database.buildIndexes(skeleton);
     const backup = known.donor;
-    const healing = backup && database.add(() => fillGaps({ ...work, engine, backup, database, setAside }));
+    const healing = backup && heal({ ...work, engine, backup, database, setAside });
     const notRebuilt = [...skeleton.notRebuilt, ...database.complete(skeleton, damagedNames(targets))];
-    const outcome = { targets, database, notRebuilt, freeKnown, healing: isBackup ? healing : null };
+    const outcome = { targets, database, notRebuilt, freeKnown, healing };
     const report = reportOf(order, opened, known, outcome);
     database.finish();
     done = true;
@@ -120,6 +120,16 @@ function write(engine: Engine, order: SalvageOrder, opened: Opened, known: Known
       database.close();
       fs.rmSync(order.to, { force: true });
     }
+  }
+}
+
+function heal(task: FillTask): Healing | null {
+  try {
+    return task.database.add(() => fillGaps(task));
+  } catch (error) {
+    // A donor may be as damaged as the file itself; a backup has been found sound.
+    if (task.isBackup || !isCorruption(error)) throw error;
+    return null;
   }
 }
 
