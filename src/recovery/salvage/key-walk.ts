@@ -68,19 +68,26 @@ function openPage(pages: Pages, page: number, depth: number): BTreePage | null {
   return (type === INDEX_LEAF || type === INDEX_INTERIOR) && depth < DEEPEST ? pages.view(page, depth) : null;
 }
 
-/** Notes the pages of an index, which is made anew. False where some of it cannot be reached. */
-export function claimIndex(pages: Pages, page: number, depth = 0): boolean {
+/**
+ * Notes the pages of an index, which is made anew. False where some of it cannot be reached.
+ *
+ * @param onPage is shown each of them
+ */
+export function claimIndex(pages: Pages, page: number, onPage?: (view: BTreePage) => void, depth = 0): boolean {
   const { map } = pages;
   if (map.isOpen(page) && map.type(page) === INDEX_LEAF) {
     map.claim(page);
+    const leaf = onPage && pages.view(page, depth);
+    if (leaf) onPage(leaf);
     return true;
   }
   const view = openPage(pages, page, depth);
   if (!view?.interior) return false;
   map.claim(page);
+  onPage?.(view);
   let whole = true;
   for (let cell = 0; cell < view.count; cell++) {
-    if (view.ok[cell] === 0 || !claimIndex(pages, view.child[cell] as number, depth + 1)) whole = false;
+    if (view.ok[cell] === 0 || !claimIndex(pages, view.child[cell] as number, onPage, depth + 1)) whole = false;
   }
-  return claimIndex(pages, view.right, depth + 1) && whole;
+  return claimIndex(pages, view.right, onPage, depth + 1) && whole;
 }

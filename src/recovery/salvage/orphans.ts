@@ -9,6 +9,7 @@ import type { DonorRows } from "./donor-rows.ts";
 import type { Backup } from "./fill.ts";
 import { HIGHEST, KeyGaps, LOWEST, RowidGaps } from "./gaps.ts";
 import { claimIndex, KeyWalk } from "./key-walk.ts";
+import type { LiveRows } from "./live-rows.ts";
 import type { LostAndFound } from "./lost-and-found.ts";
 import { ownersIn } from "./old-places.ts";
 import type { Pages, RowSink } from "./pages.ts";
@@ -27,6 +28,8 @@ export interface OrphanTask {
   readonly schemaKnown: boolean;
   /** Every page that is free is known, so that what is left was in use. */
   readonly freeKnown: boolean;
+  /** What indexes say of them, where not. */
+  readonly live: LiveRows | null;
   readonly donor: DonorRows | null;
   /** A backup of the same database. */
   readonly backup: Backup | null;
@@ -132,13 +135,14 @@ function askedOf({ isRoot, wasOf }: Work, page: number): Pick<Question, "isRootO
   return { isRootOf: (entry) => isRoot(entry, page), wasOf: (entry) => wasOf(entry, page) };
 }
 
-function ownerOf({ freeKnown, schemaKnown }: Work, question: Question): ReturnType<typeof attribute> {
+function ownerOf({ freeKnown, live, schemaKnown }: Work, question: Question): ReturnType<typeof attribute> {
   const owner = attribute(question);
   if ("unknown" in owner || question.isRootOf(owner.entry)) return owner;
   // Were it free since, the backup's rows would stand in for its own, which can only be newer.
   if (question.wasOf(owner.entry)) return owner;
   const { name } = owner.entry;
-  if (!freeKnown) return { unknown: `it may have been deleted from ${name}: the list of free pages is damaged` };
+  if (!freeKnown && !live?.areLive(owner, question.sample.rows))
+    return { unknown: `it may have been deleted from ${name}: the list of free pages is damaged` };
   if (!schemaKnown && !isBounded(owner, question.sample)) {
     return { unknown: `it may be of ${name}, or of a table that is not known` };
   }

@@ -1,12 +1,14 @@
 /** Reads all rows of a damaged file: those that its trees lead to, then those that nothing leads to any more. */
 import type { Engine } from "../../database/open.ts";
 import { fold } from "../tables.ts";
+import type { BTreePage } from "./b-tree-page.ts";
 import { salvageFreePages } from "./deleted.ts";
 import { DonorRows } from "./donor-rows.ts";
 import type { Backup } from "./fill.ts";
 import { markLostTrunks } from "./free-pages.ts";
 import { rowidsInGaps } from "./index-evidence.ts";
 import { claimIndex, KeyWalk } from "./key-walk.ts";
+import { LiveRows } from "./live-rows.ts";
 import type { LostAndFound } from "./lost-and-found.ts";
 import type { Opened } from "./open-pages.ts";
 import { placeOrphans } from "./orphans.ts";
@@ -43,24 +45,27 @@ export function readRows(engine: Engine, task: ReadTask): RowsRead {
   const setAside = new Set<number>();
   const shared = sharedRoots(skeleton);
   for (const target of targets) walkTarget(pages, target, shared);
-  const damagedIndexes = skeleton.indexes.filter((index) => !claimKnown(pages, index, shared));
-  const freeKnown = findFreePages(opened);
+  const live = opened.allFreeKnown ? null : new LiveRows(engine, targets);
   const donor = task.donor && openRows(engine, task.donor.path);
   try {
+    const isDamaged = (index: KnownIndex) => !claimKnown(pages, index, shared, live?.reader(pages, index));
+    const damagedIndexes = skeleton.indexes.filter(isDamaged);
+    const freeKnown = findFreePages(opened);
     for (const target of targets) target.inTree = false;
     placeOrphans({
-      ...{ pages, targets, damagedIndexes, donor, freeKnown, setAside, lost },
+      ...{ pages, targets, damagedIndexes, donor, freeKnown, live, setAside, lost },
       backup: isBackup ? task.donor : null,
       schemaKnown: (schema.whole || task.donor?.schema.whole === true) && skeleton.notRebuilt.length === 0,
     });
+    for (const target of targets) target.settle(pages.partlyDamaged > 0);
+    const intact = skeleton.indexes.filter((index) => !damagedIndexes.includes(index));
+    for (const target of targets) tellLost(pages, target, intact);
+    if (task.deleted) salvageFreePages(pages, targets, lost);
+    return { freeKnown, setAside };
   } finally {
     donor?.close();
+    live?.close();
   }
-  for (const target of targets) target.settle(pages.partlyDamaged > 0);
-  const intact = skeleton.indexes.filter((index) => !damagedIndexes.includes(index));
-  for (const target of targets) tellLost(pages, target, intact);
-  if (task.deleted) salvageFreePages(pages, targets, lost);
-  return { freeKnown, setAside };
 }
 
 /** Which rows a table lacks, where one of its indexes has all of it. */
@@ -116,7 +121,12 @@ function walkTarget(pages: Pages, target: Target, shared: ReadonlySet<number>): 
   target.broken += walk?.brokenCells ?? 0;
 }
 
-function claimKnown(pages: Pages, { entry }: KnownIndex, shared: ReadonlySet<number>): boolean {
+function claimKnown(
+  pages: Pages,
+  { entry }: KnownIndex,
+  shared: ReadonlySet<number>,
+  onPage: ((view: BTreePage) => void) | undefined,
+): boolean {
   if (entry.from === "donor" || shared.has(entry.root) || pages.map.isChild(entry.root)) return false;
-  return claimIndex(pages, entry.root);
+  return claimIndex(pages, entry.root, onPage);
 }
