@@ -166,7 +166,7 @@ export class TableWalk {
     const inside = cellsOf(view, (rowid) => rowid > range.after && rowid <= range.upTo);
     const all = cellsOf(view, () => true);
     const outside = sum(all) - sum(inside);
-    const isWrong = outside * 2 >= view.count || (outside > 0 && isKeyWrong(view, range));
+    const isWrong = outside * 2 > view.count || (outside > 0 && isKeyWrong(view, range));
     // Those that are not in it would let others seem to be out of order.
     const counting = isWrong ? all : inside;
     return ascending(view.rowid, counting, view.count) ?? counting;

@@ -72,3 +72,16 @@ test.each([
     expect(back, `bit ${bit}`).toBe(of);
   }
 });
+
+test("a rowid that is one of another page now does not cost the only other row of its page", () => {
+  const trial = library();
+  const rowids = leavesOf(trial, "book")
+    .filter((rows) => rows.length === 2)
+    .map(([first]) => cellOf(first) + 1)
+    // It takes two bytes, behind the size of the payload in one or two.
+    .map((at) => ((trial.subject.bytes[at - 1] ?? 0) < 0x80 ? at + 1 : at + 2));
+  const at = rowids.find((each) => ((trial.subject.bytes[each] ?? 0) & 0xc0) === 0);
+  const { back, of, wrong } = runWith(trial, at ?? Number.NaN, 0x40);
+  expect(wrong).toEqual([]);
+  expect(of - back).toBe(1);
+});
