@@ -216,10 +216,10 @@ export class BTreePage {
     for (let cell = 0; cell < this.count; cell++) {
       const at = this.payloadAt[cell] as number;
       const end = at + (this.local[cell] as number);
+      const size = this.payloadSize[cell] as number;
       const holds =
         this.ok[cell] === 1 &&
-        (this.#records.parse(this.bytes, at, this.payloadSize[cell] as number, end) ||
-          this.#records.headerExceeds(this.bytes, at, end));
+        (this.#records.parse(this.bytes, at, size, end) || this.#records.headerExceeds(this.bytes, at, size, end));
       if (!holds) this.ok[cell] = 0;
     }
   }

@@ -77,8 +77,8 @@ export class Pages {
   #startsWell(view: BTreePage, cell: number): boolean {
     const at = view.payloadAt[cell] as number;
     const end = at + (view.local[cell] as number);
-    if (this.records.parse(view.bytes, at, view.payloadSize[cell] as number, end)) return true;
-    return this.records.headerExceeds(view.bytes, at, end);
+    const size = view.payloadSize[cell] as number;
+    return this.records.parse(view.bytes, at, size, end) || this.records.headerExceeds(view.bytes, at, size, end);
   }
 
   /** What the cell looks like, without following it over other pages; its values may be kept. */
@@ -106,10 +106,11 @@ export class Pages {
     const at = view.payloadAt[cell] as number;
     const end = at + (view.local[cell] as number);
     const { records } = this;
-    if (records.parse(view.bytes, at, view.payloadSize[cell] as number, end)) {
+    const size = view.payloadSize[cell] as number;
+    if (records.parse(view.bytes, at, size, end)) {
       return shape === null || misfitOf(shape, records.types, records.count) === null;
     }
-    return records.headerExceeds(view.bytes, at, end) ? undefined : false;
+    return records.headerExceeds(view.bytes, at, size, end) ? undefined : false;
   }
 
   /** Whether half of the page's cells at least look like rows of that shape and pass a further test. */

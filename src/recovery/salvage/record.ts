@@ -67,9 +67,10 @@ export class RecordReader {
     return sum === size;
   }
 
-  /** Whether the header is beyond what is at hand, so that nothing can be said of it yet. */
-  headerExceeds(bytes: Uint8Array, start: number, end: number): boolean {
-    return start + smallVarint(bytes, start, varintLength(bytes, start, end)) > end;
+  /** Whether the header is beyond what is at hand, so that nothing can be said of it yet. @param size and `end`: see parse */
+  headerExceeds(bytes: Uint8Array, start: number, size: number, end: number): boolean {
+    const header = smallVarint(bytes, start, varintLength(bytes, start, end));
+    return header <= size && start + header > end;
   }
 
   /**

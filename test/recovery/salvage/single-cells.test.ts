@@ -85,3 +85,13 @@ test("a rowid that is one of another page now does not cost the only other row o
   expect(wrong).toEqual([]);
   expect(of - back).toBe(1);
 });
+
+test("a pointer to where no cell begins costs its own row only, whatever lies there", () => {
+  const trial = prepare({ rows: 700, withFreePages: true }, "pointers");
+  const [pointer] = leavesOf(trial, "event")[2]?.[5]?.needed[0] ?? [];
+  for (let bit = 0; bit < 12; bit++) {
+    const { back, of, wrong } = runWith(trial, (pointer ?? Number.NaN) + 1 - (bit >> 3), 1 << (bit & 7));
+    expect(wrong).toEqual([]);
+    expect(of - back, `bit ${bit}`).toBeLessThanOrEqual(1);
+  }
+});
