@@ -6,6 +6,8 @@ import type { BTreePage } from "./b-tree-page.ts";
 import type { PageMap } from "./page-map.ts";
 import type { PageSource } from "./page-source.ts";
 
+/** Of so many bytes at least, a single one that is not zero makes no difference. */
+const LEAST_ZEROS = 64;
 /** So many bytes before a page of zeros must be zero too, if the zeros are to be the value's own. */
 const BEFORE_ZEROS = 16;
 
@@ -82,7 +84,8 @@ export class PayloadReader {
   #wasZeroed(take: number, done: number): boolean {
     if (this.#page.readUInt32BE(0) !== 0) return false;
     const from = Math.max(0, done - BEFORE_ZEROS);
-    return isZero(this.#page, 0, 4 + take) && !isZero(this.#whole, from, done);
+    const most = take < LEAST_ZEROS ? 0 : 1;
+    return !hasContent(this.#page, 0, 4 + take, most) && hasContent(this.#whole, from, done, 0);
   }
 
   #reserve(size: number): void {
@@ -93,7 +96,9 @@ export class PayloadReader {
   }
 }
 
-function isZero(bytes: Buffer, from: number, to: number): boolean {
-  for (let at = from; at < to; at++) if (bytes[at] !== 0) return false;
-  return true;
+/** Whether more than `most` bytes are not zero. */
+function hasContent(bytes: Buffer, from: number, to: number, most: number): boolean {
+  let others = 0;
+  for (let at = from; at < to && others <= most; at++) if (bytes[at] !== 0) others++;
+  return others > most;
 }

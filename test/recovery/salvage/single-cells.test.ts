@@ -95,3 +95,18 @@ test("a pointer to where no cell begins costs its own row only, whatever lies th
     expect(of - back, `bit ${bit}`).toBeLessThanOrEqual(1);
   }
 });
+
+test("a page of zeros with a bit in it is not the end of a value", () => {
+  const trial = library();
+  const { bytes, pageSize } = trial.subject;
+  const row = leavesOf(trial, "book")
+    .flat()
+    .find(({ values }) => values.length > 1 && (values.at(-1)?.[1] ?? 0) - (values.at(-1)?.[0] ?? 0) > 1000);
+  const page = row?.pages.at(-1) ?? Number.NaN;
+  const damaged = Buffer.from(bytes);
+  damaged.fill(0, (page - 1) * pageSize, page * pageSize);
+  damaged[(page - 1) * pageSize + 700] = 0x10;
+  const { back, of, wrong } = trial.run({ bytes: damaged, pages: new Set([page]) });
+  expect(wrong).toEqual([]);
+  expect(of - back).toBe(1);
+});
