@@ -177,10 +177,13 @@ function placeKeyed(task: Work, page: number): null {
   const { isRootOf, wasOf } = askedOf(task, page);
   const owner = ownerOf(task, { sample, targets, donor, before: null, isRootOf, wasOf });
   const indexes = damagedIndexes.filter((index) => mayBeOf(index, sample));
-  if ("unknown" in owner || isOfIndex(owner, indexes, sample, isRootOf)) {
+  const like = targets.filter((target) => target.hasGaps && looksLike(target, sample.rows));
+  if (like.every((target) => isOfIndex(target, indexes, sample, isRootOf))) {
     // What is in an index is in its table too, and the index is made anew.
     if (indexes.length > 0 || schemaKnown) claimIndex(pages, page);
     else putAside(task, page, "unknown" in owner ? owner.unknown : "");
+  } else if ("unknown" in owner) {
+    putAside(task, page, owner.unknown);
   } else if (indexes.length > 0 && !isSurely(owner, sample, donor, isRootOf)) {
     putAside(task, page, `it may be of ${owner.entry.name} or of the index ${indexes[0]?.entry.name}`);
   } else {
