@@ -3,8 +3,8 @@
  * has them:
  * - in one bit: SQLite itself seldom writes such a difference, and a medium that rots does. An integer, or the type that
  *   stands for one, may well have been changed so by the application; that counts only where nothing else was written.
- * - what two pages had has changed places, or stands in the place of another page of its tree as well: a write went to
- *   the wrong place, for no tree has the same rows twice, and no page two parents.
+ * - what two pages had has changed places, or stands in the place of another page of its tree as well, and both are in
+ *   use: a write went to the wrong place, for no tree has the same rows twice, and no page two parents.
  */
 import { isInternal } from "../tables.ts";
 import { BTreePage, INDEX_LEAF, isInterior, isTree, TABLE_LEAF } from "./b-tree-page.ts";
@@ -24,12 +24,19 @@ interface Difference {
   readonly hash: number;
 }
 
-/** @returns their numbers; page 1 is never one, for each writer leaves its mark there */
-export function pagesToTakeFrom(backup: Backup, file: PageSource): ReadonlySet<number> {
+/**
+ * @param isUsed whether the file has the page in use; of a page that is free SQLite may have moved the rows to another
+ * @returns their numbers; page 1 is never one, for each writer leaves its mark there
+ */
+export function pagesToTakeFrom(
+  backup: Backup,
+  file: PageSource,
+  isUsed: (page: number) => boolean,
+): ReadonlySet<number> {
   if (backup.pages.source.pageSize !== file.pageSize) return new Set();
   const differing = differences(file, backup.pages.source);
   const owners = ownersOf(backup);
-  const misplaced = findMisplaced(file, backup, differing, owners.ownerOf);
+  const misplaced = findMisplaced(file, backup, differing, { ...owners, isUsed });
   const view = new BTreePage(file.pageSize, backup.pages.usable);
   const bytes = Buffer.alloc(file.pageSize);
   const isWritten = ({ page, flip }: Difference) =>
@@ -78,7 +85,7 @@ function findMisplaced(
   file: PageSource,
   backup: Backup,
   differing: readonly Difference[],
-  ownerOf: (page: number) => number | undefined,
+  { ownerOf, isUsed }: { ownerOf: (page: number) => number | undefined; isUsed: (page: number) => boolean },
 ): ReadonlySet<number> {
   const misplaced = new Set<number>();
   if (differing.length > MOST_COMPARED) return misplaced;
@@ -94,7 +101,7 @@ function findMisplaced(
       const owner = ownerOf(page);
       // Two tables may have the same rows, but no page two parents.
       const isOnce = isInterior(type) || (isTree(type) && owner !== undefined && owner === ownerOf(from));
-      if ((isOnce && isSame(from, from)) || isSame(from, page)) misplaced.add(page);
+      if ((isOnce && isUsed(from) && isUsed(page) && isSame(from, from)) || isSame(from, page)) misplaced.add(page);
     }
   }
   return misplaced;

@@ -4,6 +4,7 @@ import { pagesToTakeFrom } from "./beside-backup.ts";
 import type { Backup } from "./fill.ts";
 import { markFreelist, markPointerMaps, vacuumOf } from "./free-pages.ts";
 import { findLayout, type HeaderFields, type Layout, readFields } from "./layout.ts";
+import { PageMap } from "./page-map.ts";
 import { PageSource, readAt } from "./page-source.ts";
 import { Pages } from "./pages.ts";
 import { type Log, readLog } from "./wal.ts";
@@ -47,10 +48,11 @@ export function openPages(path: string, options: OpenPages = {}): Opened {
   const layout = findLayout(path, first, [...(log ? [{ pageSize: log.pageSize }] : []), ...likely]);
   const fitting = log?.pageSize === layout.pageSize ? log : null;
   const source = new PageSource(path, layout.pageSize, fitting);
-  const corrected = backup ? pagesToTakeFrom(backup, source) : new Set<number>();
+  const fields = readFields(first);
+  const usable = layout.pageSize - layout.reserved;
+  const corrected = backup ? pagesToTakeFrom(backup, source, usedIn(source, usable, fields)) : new Set<number>();
   if (backup) source.replace(corrected, backup.pages.source);
   const pages = new Pages(source, layout.reserved, layout.encoding);
-  const fields = readFields(first);
   const autoVacuum = vacuumOf(fields, source, pages.usable);
   const free = fields ? markFreelist(source, pages.map, pages.usable, fields.firstTrunk) : 0;
   const allMapped = autoVacuum !== "none" && markPointerMaps(source, pages.map, pages.usable);
@@ -67,6 +69,13 @@ export function openPages(path: string, options: OpenPages = {}): Opened {
     log: fitting,
     logRefused: typeof read === "string" ? read : log && !fitting ? "its pages are of another size" : null,
   };
+}
+
+/** Which pages are in use: none is known to be where the list of free pages cannot be read whole. */
+function usedIn(source: PageSource, usable: number, fields: HeaderFields | null): (page: number) => boolean {
+  const map = new PageMap(source.pages);
+  const isKnown = fields !== null && markFreelist(source, map, usable, fields.firstTrunk) === fields.freePages;
+  return (page) => isKnown && !map.isFree(page);
 }
 
 function firstBytes(path: string, log: Log | null): Buffer {
