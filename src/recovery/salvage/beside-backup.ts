@@ -7,7 +7,7 @@
  *   use: a write went to the wrong place, for no tree has the same rows twice, and no page two parents.
  */
 import { isInternal } from "../tables.ts";
-import { BTreePage, INDEX_LEAF, isInterior, isTree, TABLE_LEAF } from "./b-tree-page.ts";
+import { BTreePage, isInterior, isTree } from "./b-tree-page.ts";
 import type { Backup } from "./fill.ts";
 import { ownersIn } from "./old-places.ts";
 import type { PageSource } from "./page-source.ts";
@@ -16,6 +16,8 @@ import { RecordReader } from "./record.ts";
 /** More pages than these differ where an application wrote much: then none is looked for in another's place. */
 const MOST_COMPARED = 20_000;
 const SAMPLE_STEP = 64;
+/** Where the number of the last child stands on an interior page. */
+const RIGHT_CHILD = 8;
 
 interface Difference {
   readonly page: number;
@@ -127,16 +129,17 @@ function isSound(view: BTreePage, page: number, bytes: Buffer): boolean {
   return view.parse(page) && view.sound;
 }
 
-/** Whether the byte is an integer's, or the type's of one, in a record of the page as the backup has it. */
+/** Whether the byte is an integer's, or the type's of one, in a page as the backup has it; a rowid and a child are too. */
 function isInteger({ pages }: Backup, view: BTreePage, { page, flip }: Difference): boolean {
-  const type = pages.map.type(page);
-  if (flip === null || (type !== TABLE_LEAF && type !== INDEX_LEAF)) return false;
+  if (flip === null || !isTree(pages.map.type(page))) return false;
   if (!pages.source.read(page, view.bytes) || !view.parse(page)) return false;
+  if (view.interior && flip >= RIGHT_CHILD && flip < RIGHT_CHILD + 4) return true;
   const records = new RecordReader("utf8");
   for (let cell = 0; cell < view.count; cell++) {
     const start = view.payloadAt[cell] as number;
     const end = start + (view.local[cell] as number);
-    if (flip < start || flip >= end) continue;
+    if (flip < (view.start[cell] as number) || flip >= end) continue;
+    if (flip < start) return true;
     return records.parse(view.bytes, start, view.payloadSize[cell] as number, end) && records.isIntegerAt(flip);
   }
   return false;
