@@ -1,22 +1,22 @@
 /**
  * Pages that differ from a backup's page of the same number as only damage makes them differ, and are read as the backup
  * has them:
- * - in one bit: SQLite itself seldom writes such a difference, and a medium that rots does. An integer, or the type that
- *   stands for one, may well have been changed so by the application; that counts only where nothing else was written.
- * - what two pages had has changed places, or stands in the place of another page of its tree as well, and both are in
- *   use: a write went to the wrong place, for no tree has the same rows twice, and no page two parents.
+ * - in one bit: SQLite itself seldom writes such a difference, and a medium that rots does. An application may have changed
+ *   a value so, a digit or the case of a letter; in a value it counts only where nothing else was written since.
+ * - what two pages had has changed places, and what leads to them is as it was; or it stands in the place of another page
+ *   of its tree as well, and both are in use: a write went to the wrong place, for no tree has the same rows twice, and no
+ *   page two parents.
  */
 import { isInternal } from "../tables.ts";
 import { BTreePage, isInterior, isTree } from "./b-tree-page.ts";
 import type { Backup } from "./fill.ts";
 import { ownersIn } from "./old-places.ts";
 import type { PageSource } from "./page-source.ts";
-import { RecordReader } from "./record.ts";
 
 /** More pages than these differ where an application wrote much: then none is looked for in another's place. */
 const MOST_COMPARED = 20_000;
 const SAMPLE_STEP = 64;
-/** Where the number of the last child stands on an interior page. */
+/** Where an interior page has the number of its last child. */
 const RIGHT_CHILD = 8;
 
 interface Difference {
@@ -37,19 +37,16 @@ export function pagesToTakeFrom(
 ): ReadonlySet<number> {
   if (backup.pages.source.pageSize !== file.pageSize) return new Set();
   const differing = differences(file, backup.pages.source);
-  const owners = ownersOf(backup);
-  const misplaced = findMisplaced(file, backup, differing, { ...owners, isUsed });
+  const trees = treesOf(backup);
+  const moved = findMoved(file, backup, differing, trees, isUsed);
   const view = new BTreePage(file.pageSize, backup.pages.usable);
   const bytes = Buffer.alloc(file.pageSize);
   const isWritten = ({ page, flip }: Difference) =>
-    flip === null &&
-    !misplaced.has(page) &&
-    !owners.isOwn(page) &&
-    file.read(page, bytes) &&
-    isSound(view, page, bytes);
+    flip === null && !moved.has(page) && !trees.isOwn(page) && file.read(page, bytes) && isSound(view, page, bytes);
   const wasWritten = differing.some(isWritten);
-  const flips = differing.filter((each) => each.flip !== null && !(wasWritten && isInteger(backup, view, each)));
-  return new Set([...misplaced, ...flips.map(({ page }) => page)]);
+  const flips = differing.filter((each) => each.flip !== null && !(wasWritten && isValue(backup, view, each)));
+  const misplaced = [...moved].filter(([, isCertain]) => isCertain || !wasWritten);
+  return new Set([...misplaced.map(([page]) => page), ...flips.map(({ page }) => page)]);
 }
 
 function differences(file: PageSource, backup: PageSource): readonly Difference[] {
@@ -82,20 +79,25 @@ function sampled(bytes: Buffer): number {
   return hash;
 }
 
-/** Pages that have what another page of the backup had. */
-function findMisplaced(
+/** Pages that have what another page of the backup had, and whether SQLite cannot have brought it there. */
+function findMoved(
   file: PageSource,
   backup: Backup,
   differing: readonly Difference[],
-  { ownerOf, isUsed }: { ownerOf: (page: number) => number | undefined; isUsed: (page: number) => boolean },
-): ReadonlySet<number> {
-  const misplaced = new Set<number>();
-  if (differing.length > MOST_COMPARED) return misplaced;
+  { ownerOf, parentOf }: ReturnType<typeof treesOf>,
+  isUsed: (page: number) => boolean,
+): ReadonlyMap<number, boolean> {
+  const moved = new Map<number, boolean>();
+  if (differing.length > MOST_COMPARED) return moved;
   const byHash = Map.groupBy(differing, ({ hash }) => hash);
   const { source } = backup.pages;
   const [mine, theirs] = [Buffer.alloc(file.pageSize), Buffer.alloc(file.pageSize)];
   const isSame = (page: number, from: number) =>
     file.read(page, mine) && source.read(from, theirs) && mine.equals(theirs);
+  const isLedTo = (page: number, other: number) => {
+    const parent = parentOf(page);
+    return parent !== undefined && (parent === 0 || parent === other || isSame(parent, parent));
+  };
   for (const { page: from, bytes } of source.stream()) {
     for (const { page } of byHash.get(sampled(bytes)) ?? []) {
       if (page === from || !isSame(page, from)) continue;
@@ -103,24 +105,25 @@ function findMisplaced(
       const owner = ownerOf(page);
       // Two tables may have the same rows, but no page two parents.
       const isOnce = isInterior(type) || (isTree(type) && owner !== undefined && owner === ownerOf(from));
-      if ((isOnce && isUsed(from) && isUsed(page) && isSame(from, from)) || isSame(from, page)) misplaced.add(page);
+      if (isOnce && isUsed(from) && isUsed(page) && isSame(from, from)) moved.set(page, true);
+      else if (isSame(from, page)) moved.set(page, isLedTo(page, from) && isLedTo(from, page));
     }
   }
-  return misplaced;
+  return moved;
 }
 
 /** Whose a page is in the backup, told by numbers. What Holdfast writes there is no sign of the application. */
-function ownersOf({ pages, schema }: Backup) {
-  const trees = schema.entries.filter(({ root }) => root > 0);
-  const ownerOf = ownersIn(
+function treesOf({ pages, schema }: Backup) {
+  const entries = schema.entries.filter(({ root }) => root > 0);
+  const trees = ownersIn(
     pages,
-    trees.map(({ root }) => root),
+    entries.map(({ root }) => root),
   );
   const isOwn = (page: number) => {
-    const owner = ownerOf(page);
-    return owner !== undefined && isInternal(trees[owner]?.table ?? "");
+    const owner = trees.ownerOf(page);
+    return owner !== undefined && isInternal(entries[owner]?.table ?? "");
   };
-  return { ownerOf, isOwn };
+  return { ...trees, isOwn };
 }
 
 function isSound(view: BTreePage, page: number, bytes: Buffer): boolean {
@@ -129,18 +132,13 @@ function isSound(view: BTreePage, page: number, bytes: Buffer): boolean {
   return view.parse(page) && view.sound;
 }
 
-/** Whether the byte is an integer's, or the type's of one, in a page as the backup has it; a rowid and a child are too. */
-function isInteger({ pages }: Backup, view: BTreePage, { page, flip }: Difference): boolean {
-  if (flip === null || !isTree(pages.map.type(page))) return false;
-  if (!pages.source.read(page, view.bytes) || !view.parse(page)) return false;
+/** Whether the byte is of what an application wrote: a value, the key of a row, the number of a child. */
+function isValue({ pages }: Backup, view: BTreePage, { page, flip }: Difference): boolean {
+  if (flip === null || !isTree(pages.map.type(page))) return true;
+  if (!pages.source.read(page, view.bytes) || !view.parse(page)) return true;
   if (view.interior && flip >= RIGHT_CHILD && flip < RIGHT_CHILD + 4) return true;
-  const records = new RecordReader("utf8");
   for (let cell = 0; cell < view.count; cell++) {
-    const start = view.payloadAt[cell] as number;
-    const end = start + (view.local[cell] as number);
-    if (flip < (view.start[cell] as number) || flip >= end) continue;
-    if (flip < start) return true;
-    return records.parse(view.bytes, start, view.payloadSize[cell] as number, end) && records.isIntegerAt(flip);
+    if (flip >= (view.start[cell] as number) && flip < (view.end[cell] as number)) return true;
   }
   return false;
 }

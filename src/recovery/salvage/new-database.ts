@@ -21,6 +21,9 @@ const ENCODINGS = { utf8: "UTF-8", utf16le: "UTF-16le", utf16be: "UTF-16be" } as
 /** Of pages; while an index is made, SQLite takes as much again to sort. */
 const CACHE_KB = 4000;
 
+/** Rows; each may change some pages. */
+const ADDED_AT_ONCE = 500;
+
 /** Rows without the parent that their foreign key names. */
 export interface MissingParents {
   readonly table: string;
@@ -33,6 +36,7 @@ export class NewDatabase {
   readonly db: Connection;
   readonly lostAndFound: LostAndFound;
   readonly #notRebuilt: NotRebuilt[] = [];
+  #added = 0;
   /** What `sqlite_sequence` said: SQLite writes it again with each row, but not what was given to rows since deleted. */
   readonly #sequences = new Map<string, Row>();
 
@@ -86,7 +90,15 @@ export class NewDatabase {
 
   /** Adds rows, before any trigger is there. */
   add<T>(work: () => T): T {
-    return this.db.transaction(work)();
+    this.db.exec("BEGIN");
+    const result = work();
+    this.db.exec("COMMIT");
+    return result;
+  }
+
+  /** What was added up to now need not be taken back: else memory would grow with each page that is changed. */
+  breathe(): void {
+    if (++this.#added % ADDED_AT_ONCE === 0) this.db.exec("COMMIT; BEGIN");
   }
 
   /**

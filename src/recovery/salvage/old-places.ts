@@ -55,18 +55,29 @@ export function rangesOn(
   return ranges;
 }
 
-/** Which table's tree had a page, by its place among `roots`. In memory there are two bytes a page. */
-export function ownersIn(pages: Pages, roots: readonly number[]): (page: number) => number | undefined {
+/** Which tree had a page, by its place among `roots`, and which page led to it: 0 for a root. Six bytes a page. */
+export function ownersIn(
+  pages: Pages,
+  roots: readonly number[],
+): {
+  readonly ownerOf: (page: number) => number | undefined;
+  readonly parentOf: (page: number) => number | undefined;
+} {
   const owners = new Uint16Array(pages.source.pages + 1);
-  const descend = (page: number, owner: number, depth: number) => {
+  const parents = new Uint32Array(pages.source.pages + 1);
+  const descend = (page: number, owner: number, parent: number, depth: number) => {
     owners[page] = owner + 1;
+    parents[page] = parent;
     const view = isInterior(pages.map.type(page)) && depth < DEEPEST ? pages.view(page, depth) : null;
     if (!view) return;
-    for (let cell = 0; cell < view.count; cell++) descend(view.child[cell] as number, owner, depth + 1);
-    descend(view.right, owner, depth + 1);
+    for (let cell = 0; cell < view.count; cell++) descend(view.child[cell] as number, owner, page, depth + 1);
+    descend(view.right, owner, page, depth + 1);
   };
-  for (const [owner, root] of roots.entries()) if (root > 0) descend(root, owner, 0);
-  return (page) => (owners[page] ? owners[page] - 1 : undefined);
+  for (const [owner, root] of roots.entries()) if (root > 0) descend(root, owner, 0, 0);
+  return {
+    ownerOf: (page) => (owners[page] ? owners[page] - 1 : undefined),
+    parentOf: (page) => (owners[page] ? parents[page] : undefined),
+  };
 }
 
 function keyAt(pages: Pages, view: BTreePage, cell: number, shape: Shape): Row | null {

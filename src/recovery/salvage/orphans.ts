@@ -105,7 +105,7 @@ function donorRootsFit({ pages, targets, damagedIndexes }: OrphanTask): boolean 
 function ownersInBackup({ pages, schema }: Backup, { source }: Pages): Work["wasOf"] {
   if (pages.source.pageSize !== source.pageSize) return () => false;
   const tables = schema.entries.filter(({ type }) => type === "table");
-  const ownerOf = ownersIn(
+  const { ownerOf } = ownersIn(
     pages,
     tables.map(({ root }) => root),
   );

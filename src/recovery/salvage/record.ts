@@ -13,13 +13,6 @@ const LENGTHS = [0, 1, 2, 3, 4, 6, 8, 8, 0, 0, -1, -1];
 const REPLACEMENT = "\uFFFD";
 const NULS = "\0".repeat(8);
 
-/** How many bytes a type above 127 takes. */
-function varintLengthOf(type: number): number {
-  let length = 1;
-  for (let left = Math.floor(type / 128); left > 0; left = Math.floor(left / 128)) length++;
-  return length;
-}
-
 function lengthOf(type: number): number {
   return type < 12 ? (LENGTHS[type] as number) : Math.floor((type - 12) / 2);
 }
@@ -31,8 +24,6 @@ export class RecordReader {
   count = 0;
   /** The values that were read last have text as programs seldom write it: with bytes of no character, or many NULs. */
   odd = false;
-  /** Where the types of the record that was parsed last begin, and its values. */
-  #head = 0;
   #body = 0;
 
   constructor(encoding: Encoding) {
@@ -52,7 +43,6 @@ export class RecordReader {
     if (length === 0 || header < length || header > size || start + header > end) return false;
     let sum = header;
     let at = start + length;
-    this.#head = at;
     for (const stop = start + header; at < stop; ) {
       const first = bytes[at] as number;
       const width = first < 0x80 ? 1 : varintLength(bytes, at, stop);
@@ -90,20 +80,6 @@ export class RecordReader {
       at += lengthOf(type);
     }
     return values;
-  }
-
-  /** Whether the byte there is of an integer, or of the type of one; types of more than a byte are those of texts. */
-  isIntegerAt(at: number): boolean {
-    if (at < this.#head) return false;
-    let end = this.#body;
-    for (let n = 0, head = this.#head; n < this.count; n++) {
-      const type = this.types[n] as number;
-      end += lengthOf(type);
-      const isHere = at < this.#body ? head === at : at < end;
-      if (isHere) return type < 10 && type !== 7;
-      head += type < 0x80 ? 1 : varintLengthOf(type);
-    }
-    return false;
   }
 
   /** The last value of the record that was parsed last, which ends at `end`; null where it is no integer. */

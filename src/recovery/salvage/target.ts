@@ -25,6 +25,7 @@ export class Target implements RowSink {
   #hasLowRowids = false;
   /** What SQLite keeps of the rowids that an AUTOINCREMENT table ever had. */
   readonly #lastRowid: () => Rowid;
+  readonly #breathe: () => void;
   /** How many rows of a backup each gap has got. */
   readonly #filled: number[] = [];
   byTree = 0;
@@ -48,6 +49,7 @@ export class Target implements RowSink {
       (found, inTree) => this.#put(found, inTree),
       (found) => this.doubtful(found, "its text is no text"),
     );
+    this.#breathe = () => database.breathe();
     this.#lastRowid = () => database.lastRowidOf(entry.name) ?? HIGHEST;
     this.#writer = new TableWriter(database.db, shape);
     const isSequence = entry.name.toLowerCase() === "sqlite_sequence";
@@ -104,6 +106,7 @@ export class Target implements RowSink {
    */
   fill(row: KeyedRow, gap: number): boolean {
     const written = this.#write(row);
+    this.#breathe();
     if (written === "written") this.#filled[gap] = (this.#filled[gap] ?? 0) + 1;
     return typeof written === "string";
   }
