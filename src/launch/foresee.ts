@@ -83,8 +83,9 @@ export async function foresee(context: Context, facts: Facts, decision: Action):
       const ledger = self?.ledger ?? [];
       const databaseId = self?.stamp?.databaseId ?? backup?.databaseId ?? facts.databaseId;
       const healed = { ...facts, databaseId, restoredFrom: aside };
-      // What its ledger says when all of it is read cannot be known before.
-      return upToDate(context, healed, ledger.length || facts.app.layout.length, self?.stamp?.appVersion);
+      // What it says of itself when all of it is read cannot be known before.
+      const version = self?.stamp?.appVersion ?? context.settings.appVersion;
+      return upToDate(context, healed, ledger.length || facts.app.layout.length, version);
     }
     case "create":
       actions.push({ action: "create", reason, file: places.database, certain });

@@ -75,7 +75,7 @@ describe("holdfast backup --output", () => {
     const app = await backedUp();
     query(app.path, (db) => db.exec("CREATE TABLE scan (bytes BLOB); INSERT INTO scan VALUES (zeroblob(150000000))"));
     const before = app.everything();
-    const underWay = () => readdirSync(app.folder).filter((name) => /^\.library-.*-backup-.*\.tmp$/.test(name));
+    const underWay = () => readdirSync(app.folder).filter((name) => /^\.out-backup-.*\.tmp$/.test(name));
     const started = app.start(["backup", "--output", "out", "--json"]);
     const outcome = outcomeOf(started);
     while (underWay().length === 0) await pause(5);

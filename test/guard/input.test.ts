@@ -318,13 +318,13 @@ describe("a plan", () => {
       ["check", "back-up", "migrate", "stamp", "back-up"],
     ],
     [
-      "of a restore",
+      "of a corrupt database",
       async (app: Workspace) => {
         await app.launch("1.0.0");
         writeFileSync(app.path, "x");
       },
       "would-open",
-      ["check", "restore", "quarantine", "back-up"],
+      ["check", "salvage", "quarantine", "back-up"],
     ],
   ];
   test.each(launches)(

@@ -345,8 +345,8 @@ describe("an application that was killed", () => {
     bytes.writeUInt16BE(0, (page - 1) * 4096 + 3);
     writeFileSync(app.path, bytes);
     const report = await app.launch("1.0.0");
-    expect(names(report)).toEqual(["check", "restore", "quarantine", "back-up"]);
-    expect(app.titles()).toEqual(["Emma"]);
+    expect(names(report)).toEqual(["check", "salvage", "quarantine", "back-up"]);
+    expect(app.titles()).toEqual(["Emma", "in the log"]);
   });
 
   test("before the machine was started anew: every page is read before the database opens", async () => {
@@ -387,7 +387,7 @@ describe("damage that shows behind the application", () => {
     writeFileSync(app.path, bytes);
   }
 
-  test("raises an event, marks the database suspect, stops its backup, and the next launch restores it", async () => {
+  test("raises an event, marks the database suspect, stops its backup, and the next launch heals it", async () => {
     const app = await settled(Array.from({ length: 400 }, (_, n) => `Book ${n} ${"x".repeat(60)}`));
     const backup = join(app.backups, "library-v1.0.0.sqlite");
     const good = readFileSync(backup);
@@ -406,7 +406,7 @@ describe("damage that shows behind the application", () => {
     expect(existsSync(seal(app))).toBe(false);
     expect(readFileSync(backup)).toEqual(good);
     const next = await app.launch("1.0.0");
-    expect(names(next)).toEqual(["check", "restore", "quarantine", "back-up"]);
+    expect(names(next)).toEqual(["check", "salvage", "quarantine", "back-up"]);
     expect(app.titles()).toHaveLength(400);
     expect(names(await app.launch("1.0.0"))).not.toContain("check");
   });
