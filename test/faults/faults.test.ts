@@ -12,8 +12,8 @@ import { record } from "./trial.ts";
 
 const SEED = 20_261_121;
 const JOBS = 2;
-const TURNS_PER_FLOW = 3;
-const OTHERS_PER_FLOW = 2;
+const TURNS_PER_FLOW = 2;
+const OTHERS_PER_FLOW = 1;
 const TWICE = 6;
 const REASON = hasStrace ? "" : " (skipped: strace is needed, and is not there)";
 
@@ -36,7 +36,7 @@ describe.skipIf(!hasStrace)(`faults at system calls${REASON}`, () => {
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  test(`up to ${TURNS_PER_FLOW} kills at a rename or link, and ${OTHERS_PER_FLOW} other points, in each of ${FLOWS.length} flows`, async () => {
+  test(`up to ${TURNS_PER_FLOW} kills at a rename or link, and ${OTHERS_PER_FLOW} other point, in each of ${FLOWS.length} flows`, async () => {
     const { failures, missed } = await work(single, JOBS);
     expect(failures.map(tell)).toEqual([]);
     expect(missed.length).toBeLessThan(single.length / 20);

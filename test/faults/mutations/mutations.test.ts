@@ -14,7 +14,7 @@ import { tell } from "./tally.ts";
 import type { Case, Verdict } from "./trial.ts";
 
 const SEED = 20_261_121;
-const CASES = 40;
+const CASES = 30;
 const JOBS = 2;
 
 let folder: string;
