@@ -156,7 +156,9 @@ function judgeHealed({ kind, good, held, before, after }: Evidence): readonly st
     const values = row.slice(row.indexOf("[") + 1, -1);
     return !aside.some((each) => each.includes(values));
   });
-  return lost.length > 0 ? [`LOST: ${lost.length} rows that nobody deleted and the backup has, as ${lost[0]}`] : [];
+  // One bit makes another row of one, as an application may have done where other rows are newer.
+  const most = kind.name.includes(".bit.") ? 1 : 0;
+  return lost.length > most ? [`LOST: ${lost.length} rows that nobody deleted and the backup has, as ${lost[0]}`] : [];
 }
 
 /** Those with the bytes that they had, under the name that they had, the newest first. */
