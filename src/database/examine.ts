@@ -3,21 +3,19 @@
  * checkpoint a log for good, and opening one beside a hot journal rolls it back; so nothing is opened for
  * writing here, and what a journal would do is tried on a copy.
  */
-import { dirname } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { HoldfastError, isCorruption, named, toHoldfastError } from "../errors.ts";
-import { copyDurably, sameIdentity } from "../platform/atomic-file.ts";
+import { HoldfastError, isCorruption, toHoldfastError } from "../errors.ts";
+import { sameIdentity } from "../platform/atomic-file.ts";
 import { fs } from "../platform/builtins.ts";
 import type { Progress } from "../platform/child.ts";
-import { requireSpace } from "../platform/free-space.ts";
 import { checkFully, type Tools } from "./check.ts";
 import { type DatabaseFiles, livingSidecars, observeFiles, presentSidecars } from "./files.ts";
 import { type Inspection, type InspectOptions, inspect } from "./integrity.ts";
 import { unreadCommits } from "./log-damage.ts";
 import { misfitOfJournal, misfitOfLength, misfitOfLog } from "./log-fit.ts";
 import { discard } from "./look.ts";
-import type { Engine } from "./open.ts";
 import { headerOf } from "./read-raw.ts";
+import { copyWithJournal, rollBack } from "./roll-back.ts";
 
 const { statSync } = fs;
 
@@ -137,30 +135,17 @@ async function examineRolledBack(tools: Tools, order: ExamineOrder, onProgress: 
   }
   const copy = `${scratch}-copy`;
   try {
-    named(`copying ${path} to look at it`, () => {
-      requireSpace(dirname(scratch), statSync(path).size);
-      copyDurably(path, copy);
-      copyDurably(`${path}-journal`, `${copy}-journal`);
-    });
+    copyWithJournal(path, copy);
     const before = headerOf(copy);
-    rollBack(tools.engine, copy);
+    try {
+      rollBack(tools.engine, copy);
+    } catch (error) {
+      // The look says it again.
+      if (!isCorruption(error)) throw toHoldfastError(error, `rolling back a copy of ${copy}`) ?? error;
+    }
     const misfit = misfitOfJournal(before, headerOf(copy));
     return { ...(await look(tools, copy, { check, scope: "alone", scratch }, onProgress)), misfit };
   } finally {
     discard(copy);
-  }
-}
-
-/** SQLite rolls a hot journal back when the database is first read: https://sqlite.org/atomiccommit.html#_rollback */
-function rollBack(engine: Engine, copy: string): void {
-  try {
-    const db = engine.openUntrusted(copy, "readwrite");
-    try {
-      db.prepare("SELECT count(*) FROM sqlite_schema").get();
-    } finally {
-      db.close();
-    }
-  } catch (error) {
-    if (!isCorruption(error)) throw toHoldfastError(error, `rolling back a copy of ${copy}`) ?? error;
   }
 }

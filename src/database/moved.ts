@@ -36,7 +36,7 @@ export function readMoved({ moved: file, database }: Places): Moved | null {
   }
 }
 
-export function tellMoved({ database }: Places, { to, at }: Moved): string {
+export function tellMoved({ database }: Pick<Places, "database">, { to, at }: Moved): string {
   return `${database} is not there any more: it was moved to ${to} at ${at}.`;
 }
 

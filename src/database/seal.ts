@@ -8,7 +8,6 @@
  *
  * A quiet launch reads this file before SQLite is loaded: nothing heavy is imported here.
  */
-
 import { basename, relative } from "node:path";
 import { named } from "../errors.ts";
 import { type Places, temporaryIn } from "../places.ts";

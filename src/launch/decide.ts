@@ -9,6 +9,7 @@ import { backupDue } from "../backups/due.ts";
 import type { IndexEntry } from "../backups/index-file.ts";
 import { isAbsent, livingSidecars, presentSidecars } from "../database/files.ts";
 import { fingerprint, firstDifference } from "../database/layout.ts";
+import { remedyForMoved, tellMoved } from "../database/moved.ts";
 import { isCheckDue } from "../database/seal.ts";
 import type { SelfDescription } from "../database/stamp.ts";
 import { clipped, type Refusal } from "../errors.ts";
@@ -124,8 +125,8 @@ function strayOrAbsent(facts: Facts, rules: Rules): Rule {
     const { to, at, file } = facts.moved;
     return refuse({
       code: "NOT_FOUND",
-      message: `${files.path} is not there any more: it was moved to ${to} at ${at}.`,
-      hint: `Set db-path = ${JSON.stringify(to)} in the settings. To begin anew here instead, delete ${file}`,
+      message: tellMoved({ database: files.path }, facts.moved),
+      hint: `${remedyForMoved(facts.moved)} To begin anew here instead, delete ${file}`,
       details: { path: files.path, to, at, record: file },
     });
   }

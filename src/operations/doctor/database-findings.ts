@@ -1,6 +1,7 @@
 /** Findings about the database itself: whether it is there and readable, whole, of this application, and who has it. */
 import gt from "semver/functions/gt.js";
 import valid from "semver/functions/valid.js";
+import { tellMoved } from "../../database/moved.ts";
 import { size } from "../../size.ts";
 import type { DoctorFacts, Process } from "./facts.ts";
 import { type Diagnosis, note, ok, problem, warning } from "./finding.ts";
@@ -57,7 +58,7 @@ function afterCorruption({ settings, own }: DoctorFacts): { readonly next: strin
 
 function absent({ database: { path, state, moved }, own, survey, settings }: DoctorFacts): Diagnosis {
   if (moved) {
-    const message = `${path} is not there any more: it was moved to ${moved.to} at ${moved.at}.`;
+    const message = tellMoved({ database: path }, moved);
     return problem("database", "NOT_FOUND", message, `Set db-path = ${JSON.stringify(moved.to)}`);
   }
   const what = state === "missing" ? `${path} is missing` : `${path} has zero bytes`;
