@@ -44,11 +44,10 @@ export function sentenceOf(saved: Saved, backedUpAt: string | null): string {
       : fromBackup.rows === 0
         ? `was corrupt and is healed: all of its ${count(rows)} could be read`
         : `was corrupt and is healed: ${count(rows)} of it could be read, and ${fromBackup.rows} are from ${fromBackup.file} of ${backedUpAt}, in the place of pages that cannot be read`;
-  const one = corrected === 1;
   const turned =
     corrected === 0
       ? ""
-      : `; ${corrected} page${one ? "" : "s"} in which bits were turned, or that had come to the wrong place, ${one ? "is" : "are"} as the backup has ${one ? "it" : "them"}`;
+      : `; ${corrected} page${corrected === 1 ? "" : "s"} in which bits were turned, or that had come to the wrong place, ${corrected === 1 ? "was" : "were"} put right by the backup`;
   const since = fromBackup === null ? "" : " written after that";
   const lost =
     lostAtMost === null

@@ -90,10 +90,10 @@ describe("the sentence", () => {
       `The database was corrupt and is healed: 100 rows of it could be read, and 18 are from library-v1.2.0.sqlite of ${AT}, in the place of pages that cannot be read; at most 1 row written after that may be lost.`,
     ],
     [
-      "pages were read as the backup has them",
+      "pages were put right by the backup",
       "library-v1.2.0.sqlite",
       report([table("book")], { ...healing(), corrected: { pages: 3, ranges: [[4, 6]] } }),
-      "The database was corrupt and is healed: all of its 100 rows could be read; 3 pages in which bits were turned, or that had come to the wrong place, are as the backup has them; none is known to be lost.",
+      "The database was corrupt and is healed: all of its 100 rows could be read; 3 pages in which bits were turned, or that had come to the wrong place, were put right by the backup; none is known to be lost.",
     ],
     [
       "there is no backup, and rows have no table for sure",

@@ -29,6 +29,9 @@ export function isInterior(type: number): boolean {
   return type === TABLE_INTERIOR || type === INDEX_INTERIOR;
 }
 
+/** Bytes of the number with which a cell of an interior page begins. */
+export const CHILD_SIZE = 4;
+
 const LEAST_CELL = 4;
 const MOST_FRAGMENTS = 60;
 const HEADER = 100;
@@ -184,9 +187,9 @@ export class BTreePage {
     this.start[cell] = from;
     this.payloadSize[cell] = this.local[cell] = 0;
     if (this.interior) {
-      if (at + 4 > usable) return false;
+      if (at + CHILD_SIZE > usable) return false;
       this.child[cell] = bytes.readUInt32BE(at);
-      at += 4;
+      at += CHILD_SIZE;
     }
     if (this.type !== TABLE_INTERIOR) {
       const length = varintLength(bytes, at, usable);

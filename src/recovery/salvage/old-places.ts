@@ -4,7 +4,9 @@
  */
 import type { Row } from "../values.ts";
 import { type BTreePage, INDEX_LEAF, isInterior, TABLE_LEAF } from "./b-tree-page.ts";
+import type { Backup } from "./fill.ts";
 import { DEEPEST, type Pages } from "./pages.ts";
+import type { Entry } from "./schema.ts";
 import type { Shape } from "./shape.ts";
 
 /** Keys from `from` up to `upTo`, both included. */
@@ -78,6 +80,25 @@ export function ownersIn(
     ownerOf: (page) => (owners[page] ? owners[page] - 1 : undefined),
     parentOf: (page) => (owners[page] ? parents[page] : undefined),
   };
+}
+
+/** Whose a page was, and which page led to it: 0 for a root. */
+export interface OldTrees {
+  readonly ownerOf: (page: number) => Entry | undefined;
+  readonly parentOf: (page: number) => number | undefined;
+}
+
+export function treesIn({ pages, schema }: Backup): OldTrees {
+  const entries = schema.entries.filter(({ root }) => root > 0);
+  const trees = ownersIn(
+    pages,
+    entries.map(({ root }) => root),
+  );
+  const ownerOf = (page: number) => {
+    const owner = trees.ownerOf(page);
+    return owner === undefined ? undefined : entries[owner];
+  };
+  return { ...trees, ownerOf };
 }
 
 function keyAt(pages: Pages, view: BTreePage, cell: number, shape: Shape): Row | null {

@@ -1,11 +1,11 @@
 /** Opens a damaged database, and looks at each of its pages once to learn what they are. */
 import { fs } from "../../platform/builtins.ts";
-import { pagesToTakeFrom } from "./beside-backup.ts";
+import { pagesToCorrect } from "./beside-backup.ts";
 import type { Backup } from "./fill.ts";
 import { markFreelist, markPointerMaps, vacuumOf } from "./free-pages.ts";
 import { findLayout, type HeaderFields, type Layout, readFields } from "./layout.ts";
 import { PageMap } from "./page-map.ts";
-import { PageSource, readAt } from "./page-source.ts";
+import { type Elsewhere, PageSource, readAt } from "./page-source.ts";
 import { Pages } from "./pages.ts";
 import { type Log, readLog } from "./wal.ts";
 
@@ -23,8 +23,8 @@ export interface Opened {
   readonly freePages: number;
   /** These are all that are free, or pointer maps name all. */
   readonly allFreeKnown: boolean;
-  /** Pages that are read as a backup has them. */
-  readonly corrected: ReadonlySet<number>;
+  /** Pages of which a backup tells what they were before they were damaged. */
+  readonly corrected: readonly number[];
   readonly log: Log | null;
   /** Why the log beside it was not read. */
   readonly logRefused: string | null;
@@ -50,8 +50,10 @@ export function openPages(path: string, options: OpenPages = {}): Opened {
   const source = new PageSource(path, layout.pageSize, fitting);
   const fields = readFields(first);
   const usable = layout.pageSize - layout.reserved;
-  const corrected = backup ? pagesToTakeFrom(backup, source, usedIn(source, usable, fields)) : new Set<number>();
-  if (backup) source.replace(corrected, backup.pages.source);
+  const corrected = backup
+    ? pagesToCorrect(backup, source, usedIn(source, usable, fields))
+    : new Map<number, Elsewhere>();
+  source.replace(corrected);
   const pages = new Pages(source, layout.reserved, layout.encoding);
   const autoVacuum = vacuumOf(fields, source, pages.usable);
   const free = fields ? markFreelist(source, pages.map, pages.usable, fields.firstTrunk) : 0;
@@ -65,7 +67,7 @@ export function openPages(path: string, options: OpenPages = {}): Opened {
     autoVacuum,
     freePages: free,
     allFreeKnown,
-    corrected,
+    corrected: [...corrected.keys()].sort((a, b) => a - b),
     log: fitting,
     logRefused: typeof read === "string" ? read : log && !fitting ? "its pages are of another size" : null,
   };

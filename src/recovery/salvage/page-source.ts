@@ -12,14 +12,19 @@ const CHUNK = 1 << 20;
 /** SQLite locks bytes from here on, and keeps nothing on their page: https://sqlite.org/fileformat2.html#the_lock_byte_page. */
 const LOCK_BYTE = 0x40000000;
 
+/** A page of this file, or of another with pages of the same size. */
+export interface Elsewhere {
+  readonly source: PageSource;
+  readonly page: number;
+}
+
 export class PageSource {
   readonly path: string;
   readonly pageSize: number;
   readonly pages: number;
   readonly lockPage: number;
   readonly #file: number;
-  /** Pages that are read elsewhere. */
-  #replaced: { readonly pages: ReadonlySet<number>; readonly from: PageSource } | null = null;
+  #elsewhere: ReadonlyMap<number, Elsewhere> = new Map();
   readonly #log: { readonly fd: number; readonly at: ReadonlyMap<number, number> } | null;
 
   constructor(path: string, pageSize: number, log: Log | null) {
@@ -40,15 +45,19 @@ export class PageSource {
     return page >= 1 && page <= this.pages;
   }
 
-  /** From now on these pages are read as the other has them. */
-  replace(pages: ReadonlySet<number>, from: PageSource): void {
-    this.#replaced = { pages, from };
+  /** From now on these pages are read there. */
+  replace(pages: ReadonlyMap<number, Elsewhere>): void {
+    this.#elsewhere = pages;
   }
 
   /** False where the page cannot be read. */
   read(page: number, into: Buffer): boolean {
+    const there = this.#elsewhere.get(page);
+    return there ? there.source.#readStored(there.page, into) : this.#readStored(page, into);
+  }
+
+  #readStored(page: number, into: Buffer): boolean {
     if (!this.has(page)) return false;
-    if (this.#replaced?.pages.has(page)) return this.#replaced.from.read(page, into);
     const logged = this.#log?.at.get(page);
     if (this.#log && logged !== undefined) return readAt(this.#log.fd, into, logged);
     return readAt(this.#file, into, (page - 1) * this.pageSize);
@@ -64,7 +73,7 @@ export class PageSource {
       const whole = readAt(this.#file, chunk, (first - 1) * pageSize);
       for (let page = first; page < first + perChunk && page <= this.pages; page++) {
         const at = (page - first) * pageSize;
-        const apart = !whole || this.#log?.at.has(page) || this.#replaced?.pages.has(page);
+        const apart = !whole || this.#log?.at.has(page) || this.#elsewhere.has(page);
         if (apart && !this.read(page, single)) single.fill(0);
         yield { page, bytes: apart ? single : chunk.subarray(at, at + pageSize) };
       }
