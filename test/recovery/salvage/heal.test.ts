@@ -1,16 +1,14 @@
 /** What a backup adds to what can be read of a damaged database: the rows that are lost, and none that were deleted. */
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import Database from "better-sqlite3";
+import { copyFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { loadEngine } from "../../../src/database/open.ts";
 import type { SalvageReport } from "../../../src/recovery/salvage/report.ts";
 import { salvage } from "../../../src/recovery/salvage/salvage.ts";
 import { Draw } from "../../faults/mutations/draw.ts";
-import { scratchFolder } from "../../fixtures/scratch-folder.ts";
 import { DAMAGES, flipBits, pageOneZeroed } from "./damages.ts";
 import { type Original, remember } from "./judge.ts";
 import type { Build } from "./library.ts";
+import { backedUp, healed, MANY, pagesOf, rootOf, zero } from "./pair.ts";
 import { bytesOfValues, prepare, prepareChanged } from "./trial.ts";
 
 const engine = await loadEngine();
@@ -101,60 +99,6 @@ function placed(original: Original, table: string): Map<string, { row: string; p
 }
 
 describe("case by case", () => {
-  const PAGE = 4096;
-
-  interface Pair {
-    readonly file: string;
-    readonly backup: string;
-    readonly db: Database.Database;
-  }
-
-  /** A database that has been backed up, open for what happens afterwards. */
-  function backedUp(sql: string): Pair {
-    const folder = scratchFolder();
-    const [file, backup] = [join(folder, "library.sqlite"), join(folder, "backup.sqlite")];
-    const db = new Database(file);
-    db.exec(sql);
-    db.close();
-    copyFileSync(file, backup);
-    return { file, backup, db: new Database(file) };
-  }
-
-  function zero(file: string, pages: readonly number[]): void {
-    const bytes = readFileSync(file);
-    for (const page of pages) bytes.fill(0, (page - 1) * PAGE, page * PAGE);
-    writeFileSync(file, bytes);
-  }
-
-  function rootOf(file: string, name: string): number {
-    const db = new Database(file, { readonly: true });
-    try {
-      return db.prepare("SELECT rootpage FROM sqlite_schema WHERE name = ?").pluck().get(name) as number;
-    } finally {
-      db.close();
-    }
-  }
-
-  function pagesOf(file: string, table: string): readonly number[][] {
-    const found = remember(file).tables.find(({ name }) => name === table);
-    return found?.rows.map(({ pages }) => [...pages]) ?? [];
-  }
-
-  function healed({ file, backup, db }: Pair, lost: readonly number[]) {
-    db.close();
-    zero(file, lost);
-    const to = `${file}-healed`;
-    const report = salvage(engine, { from: file, to, backup });
-    const result = new Database(to);
-    expect(result.pragma("integrity_check", { simple: true })).toBe("ok");
-    return {
-      report,
-      all: (sql: string) => result.prepare(sql).raw().all(),
-      one: (sql: string) => result.prepare(sql).pluck().get(),
-    };
-  }
-
-  const MANY = "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 600)";
   const T = `CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); ${MANY} INSERT INTO t SELECT i, 'row ' || i || hex(zeroblob(40)) FROM c;`;
 
   test("a page of rows: the report names the gap, and how many of the backup's rows fill it", () => {
@@ -256,111 +200,6 @@ describe("case by case", () => {
       expect(all("SELECT a, b, c, hex(v) FROM t")).toEqual(before);
       expect(report.healing?.rows).toBeGreaterThan(0);
     }
-  });
-
-  describe("one bit of a page is not as the backup has it", () => {
-    const TYPED = `CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT, done INT, at REAL); CREATE TABLE u (v);
-      ${MANY} INSERT INTO t SELECT i, 'row ' || i || hex(zeroblob(20)), 2, i + 0.5 FROM c; INSERT INTO u VALUES ('x');`;
-
-    test.each<[string, (pair: Pair) => void, string, unknown]>([
-      [
-        "of a text",
-        ({ db }) => void db.exec("UPDATE t SET v = 'p' || substr(v, 2) WHERE id = 300"),
-        "v",
-        `pow 300${"00".repeat(20)}`,
-      ],
-      ["of an integer", ({ db }) => void db.exec("UPDATE t SET done = 3 WHERE id = 300"), "done", 3],
-    ])("%s, as the application may have changed it, and other rows are newer: it stays", (_, change, column, value) => {
-      const pair = backedUp(TYPED);
-      pair.db.exec("INSERT INTO u VALUES ('newer than the backup')");
-      change(pair);
-      const lost = pagesOf(pair.file, "t")[0]?.[0] as number;
-      const { one, report } = healed(pair, [lost]);
-      expect(one(`SELECT ${column} FROM t WHERE id = 300`)).toBe(value);
-      expect(report.corrected.pages).toBe(0);
-      expect(one("SELECT count(*) FROM u")).toBe(2);
-    });
-
-    test("of what no application writes: it is read as the backup has it, whatever is newer", () => {
-      const pair = backedUp(TYPED);
-      pair.db.exec("INSERT INTO u VALUES ('newer than the backup')");
-      pair.db.close();
-      const bytes = readFileSync(pair.file);
-      const [first, , , , , , , , , other] = [...new Set(pagesOf(pair.file, "t").flat())];
-      // The first pointer to a cell.
-      bytes[((other ?? 2) - 1) * PAGE + 9] = (bytes[((other ?? 2) - 1) * PAGE + 9] ?? 0) ^ 4;
-      writeFileSync(pair.file, bytes);
-      const { one, report } = healed({ ...pair, db: new Database(pair.file) }, [first as number]);
-      expect(one("SELECT count(*) FROM t")).toBe(600);
-      expect(report.corrected.pages).toBe(1);
-      expect(one("SELECT count(*) FROM u")).toBe(2);
-    });
-
-    test("of an integer, and nothing was written since", () => {
-      const pair = backedUp(TYPED);
-      pair.db.close();
-      const bytes = readFileSync(pair.file);
-      const at = bytes.indexOf("row 300") + `row 300${"00".repeat(20)}`.length;
-      bytes[at] = (bytes[at] ?? 0) ^ 1;
-      writeFileSync(pair.file, bytes);
-      const { one, report } = healed({ ...pair, db: new Database(pair.file) }, [
-        pagesOf(pair.file, "t")[0]?.[0] as number,
-      ]);
-      expect(one("SELECT done FROM t WHERE id = 300")).toBe(2);
-      expect(report.corrected.pages).toBe(1);
-    });
-  });
-
-  describe("a page came to the wrong place", () => {
-    const block = (bytes: Buffer, page: number) => bytes.subarray((page - 1) * PAGE, page * PAGE);
-
-    test.each<[string, (bytes: Buffer, a: number, b: number) => void]>([
-      [
-        "two have changed places",
-        (bytes, a, b) => {
-          const first = Buffer.from(block(bytes, a));
-          block(bytes, b).copy(block(bytes, a));
-          first.copy(block(bytes, b));
-        },
-      ],
-      ["one stands in the place of another as well", (bytes, a, b) => void block(bytes, a).copy(block(bytes, b))],
-    ])("%s: each is read as the backup has it", (_, change) => {
-      const pair = backedUp(
-        `CREATE TABLE t (a TEXT, b INT, PRIMARY KEY (a, b)) WITHOUT ROWID; CREATE TABLE u (v);
-         ${MANY} INSERT INTO t SELECT 'key ' || i || hex(zeroblob(40)), i FROM c; INSERT INTO u VALUES ('x');`,
-      );
-      pair.db.exec("INSERT INTO u VALUES ('newer than the backup')");
-      const [a, b] = [...new Set(pagesOf(pair.file, "t").flat())];
-      pair.db.close();
-      const bytes = readFileSync(pair.file);
-      change(bytes, a as number, b as number);
-      writeFileSync(pair.file, bytes);
-      const { one, report } = healed({ ...pair, db: new Database(pair.file) }, []);
-      expect(one("SELECT count(*) || ' ' || sum(b) FROM t")).toBe("600 180300");
-      expect(one("SELECT count(*) FROM u")).toBe(2);
-      expect(report.corrected.pages).toBeGreaterThan(0);
-    });
-  });
-
-  test("a page that SQLite has freed since, and whose rows stand on another now, is no damage", () => {
-    const pair = backedUp(
-      `CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); ${MANY} INSERT INTO t SELECT i, 'row ' || i || hex(zeroblob(700)) FROM c;`,
-    );
-    pair.db.exec("DELETE FROM t WHERE id % 19 = 0 OR id BETWEEN 100 AND 150");
-    const { one, report } = healed(pair, []);
-    expect(one("SELECT count(*) FROM t")).toBe(520);
-    expect(report.corrected.pages).toBe(0);
-  });
-
-  test("a row that was replaced by another of the same content is no damage, though its rowid differs in one bit", () => {
-    const pair = backedUp(
-      `CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); WITH RECURSIVE c(i) AS (SELECT 2 UNION ALL SELECT i + 2 FROM c WHERE i < 60)
-       INSERT INTO t SELECT i, hex(zeroblob(1800)) FROM c;`,
-    );
-    pair.db.exec("UPDATE t SET id = id + 1 WHERE id = 20; UPDATE t SET v = 'short' WHERE id = 40");
-    const { one, report } = healed(pair, []);
-    expect(one("SELECT group_concat(id) FROM t WHERE id BETWEEN 18 AND 22")).toBe("18,21,22");
-    expect(report.corrected.pages).toBe(0);
   });
 
   test("only an index is damaged: it is made anew, and nothing is missing", () => {
