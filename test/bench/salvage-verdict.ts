@@ -32,8 +32,8 @@ export interface Bytes {
   readonly after: Buffer;
 }
 
-/** More bytes of a row on one page are another damage than a bit, or two. */
-const MOST_FLIPPED = 2;
+/** More bytes of a row on one page are another damage than bits; where a bit is turned in 5 % of the pages, some get four. */
+const MOST_FLIPPED = 4;
 
 /** @param backup from which rows were taken */
 export function judge(original: string, bytes: Bytes, result: string, backup: string | null): Verdict {

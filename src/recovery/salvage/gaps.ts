@@ -68,7 +68,7 @@ export class RowidGaps {
   }
 
   /** The range that has all these rowids. */
-  find(first: Rowid, last: Rowid): { readonly after: Rowid; readonly upTo: Rowid } | null {
+  find(first: Rowid, last: Rowid): Readonly<Range> | null {
     const range = this.#ranges[this.#indexOf(first)];
     return range && range.after < first && last <= range.upTo ? range : null;
   }

@@ -15,6 +15,8 @@ import type { Rowid } from "./varint.ts";
 interface Known {
   readonly add: (rowid: Rowid) => void;
   readonly has: (rowid: Rowid) => boolean;
+  /** One index has been read to the last of its rows. */
+  whole: boolean;
 }
 
 /** A damaged or partial index lacks many rows; of those that were deleted it has none, but for rowids given again. */
@@ -25,6 +27,8 @@ export class LiveRows {
   readonly #db: Connection;
   readonly #targets: readonly Target[];
   readonly #known = new Map<Target, Known>();
+  /** Of which something could not be read. */
+  readonly #damaged = new Set<KnownIndex>();
 
   /** @param targets whose trees have been read, so that it is known where they lack rows */
   constructor(engine: Engine, targets: readonly Target[]) {
@@ -36,16 +40,30 @@ export class LiveRows {
 
   /** What takes the rowids out of each page of the index; undefined where it has none that matter. */
   reader(pages: Pages, index: KnownIndex): ((view: BTreePage) => void) | undefined {
-    const target = this.#targets.find(({ entry }) => fold(entry.name) === fold(index.entry.table));
+    const target = this.#targetOf(index);
     const gaps = target?.rowidGaps;
-    if (!target || !gaps?.any) return undefined;
+    if (!target || !gaps?.any || !index.endsInRowid) return undefined;
     const known = this.#known.get(target) ?? this.#make(target);
     return (view) => {
-      for (let cell = 0; index.endsInRowid && view.sound && cell < view.count; cell++) {
+      if (!view.sound) this.#damaged.add(index);
+      for (let cell = 0; view.sound && cell < view.count; cell++) {
         const rowid = pages.lastInteger(view, cell, index.fields);
-        if (rowid !== null && gaps.find(rowid, rowid) !== null) known.add(rowid);
+        if (rowid === null) {
+          this.#damaged.add(index);
+        } else if (gaps.find(rowid, rowid) !== null) known.add(rowid);
       }
     };
+  }
+
+  #targetOf({ entry: { table } }: KnownIndex): Target | undefined {
+    return this.#targets.find(({ entry }) => fold(entry.name) === fold(table));
+  }
+
+  /** All pages of the index have been shown. */
+  end(index: KnownIndex): void {
+    const target = this.#targetOf(index);
+    const known = target && this.#known.get(target);
+    if (known && index.endsInRowid && !index.partial && !this.#damaged.has(index)) known.whole = true;
   }
 
   #make(target: Target): Known {
@@ -54,6 +72,7 @@ export class LiveRows {
     const insert = this.#db.prepare(`INSERT OR IGNORE INTO ${table} VALUES (?)`);
     const find = this.#db.prepare(`SELECT 1 FROM ${table} WHERE id = ?`);
     const known: Known = {
+      whole: false,
       add: (rowid) => void insert.run(BigInt(rowid)),
       has: (rowid) => find.get(BigInt(rowid)) !== undefined,
     };
@@ -66,6 +85,12 @@ export class LiveRows {
     const known = this.#known.get(target);
     const live = rows.filter(({ rowid }) => rowid !== null && known?.has(rowid));
     return live.length > 0 && live.length >= LEAST_LIVE * rows.length;
+  }
+
+  /** Whether a row that stands among others which are in use was deleted: SQLite leaves what it has moved to another page. */
+  isDeleted(target: Target, rowid: Rowid): boolean {
+    const known = this.#known.get(target);
+    return known?.whole === true && !known.has(rowid);
   }
 
   close(): void {

@@ -135,9 +135,11 @@ function askedOf({ isRoot, wasOf }: Work, page: number): Pick<Question, "isRootO
   return { isRootOf: (entry) => isRoot(entry, page), wasOf: (entry) => wasOf(entry, page) };
 }
 
-function ownerOf({ freeKnown, live, schemaKnown }: Work, question: Question): ReturnType<typeof attribute> {
+function ownerOf({ pages, freeKnown, live, schemaKnown }: Work, question: Question): ReturnType<typeof attribute> {
   const owner = attribute(question);
   if ("unknown" in owner || question.isRootOf(owner.entry)) return owner;
+  if (!freeKnown && isReplaced(pages, owner, question.sample))
+    return { unknown: `it was of ${owner.entry.name} once: another page is in its place, and cannot be read` };
   // Were it free since, the backup's rows would stand in for its own, which can only be newer.
   if (question.wasOf(owner.entry)) return owner;
   const { name } = owner.entry;
@@ -149,25 +151,46 @@ function ownerOf({ freeKnown, live, schemaKnown }: Work, question: Question): Re
   return owner;
 }
 
+/** Whether its rows went to a page that a table still leads to. Of a root it is not known that it had rows itself. */
+function isReplaced({ map, source }: Pages, { entry, rowidGaps }: Target, { first, last }: Sample): boolean {
+  const gap = rowidGaps && first !== null && last !== null ? rowidGaps.find(first, last) : null;
+  if (!gap?.exact || gap.pages.length === 0) return false;
+  return gap.pages.every((page) => page !== entry.root && source.has(page) && map.type(page) === 0);
+}
+
 /** Whether it fills a hole in a tree, rather than a place that any tree would fit. */
 function isBounded({ rowidGaps }: Target, { first, last }: Sample): boolean {
   const gap = rowidGaps && first !== null && last !== null ? rowidGaps.find(first, last) : null;
   return gap !== null && gap.after !== LOWEST && gap.upTo !== HIGHEST;
 }
 
-function walkInto({ pages, isRoot }: Work, target: Target, page: number, { first, last }: Sample): void {
+function walkInto(task: Work, target: Target, page: number, { first, last }: Sample): void {
+  const { pages, isRoot } = task;
   const gaps = target.rowidGaps;
   if (!gaps || first === null || last === null) return;
   // The donor says that the table begins here, and it looks as if it did.
   if (isRoot(target.entry, page)) gaps.clear();
   const within = gaps.find(first, last);
   const inside = new RowidGaps();
-  const walk = new TableWalk(pages, target.shape, inside, target);
+  const walk = new TableWalk(pages, target.shape, inside, withoutDeleted(task, target));
   walk.walk(page, within?.after ?? LOWEST, within?.upTo ?? HIGHEST);
   target.broken += walk.brokenCells;
   gaps.fill(first, last);
   gaps.addAll(inside);
   pages.map.claim(page);
+}
+
+/** A page may be in use, or have been left when its rows went to others. */
+function withoutDeleted({ freeKnown, live }: Work, target: Target): RowSink {
+  if (freeKnown || !live) return target;
+  return {
+    row(found) {
+      const isDeleted = found.rowid !== null && live.isDeleted(target, found.rowid);
+      if (isDeleted) target.doubtful(found, "no index has it, and the list of free pages is damaged");
+      else target.row(found);
+    },
+    doubtful: (found, reason) => target.doubtful(found, reason),
+  };
 }
 
 function placeKeyed(task: Work, page: number): null {

@@ -48,7 +48,11 @@ export function readRows(engine: Engine, task: ReadTask): RowsRead {
   const live = opened.allFreeKnown ? null : new LiveRows(engine, targets);
   const donor = task.donor && openRows(engine, task.donor.path);
   try {
-    const isDamaged = (index: KnownIndex) => !claimKnown(pages, index, shared, live?.reader(pages, index));
+    const isDamaged = (index: KnownIndex) => {
+      const isReached = claimKnown(pages, index, shared, live?.reader(pages, index));
+      if (isReached) live?.end(index);
+      return !isReached;
+    };
     const damagedIndexes = skeleton.indexes.filter(isDamaged);
     const freeKnown = findFreePages(opened);
     for (const target of targets) target.inTree = false;
