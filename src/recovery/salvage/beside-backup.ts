@@ -7,7 +7,7 @@
 import { isInternal } from "../tables.ts";
 import { BTreePage, CHILD_SIZE, isTree } from "./b-tree-page.ts";
 import type { Backup } from "./fill.ts";
-import { findMoved, hashOf } from "./moved-pages.ts";
+import { findMoved, hashOf, MOST_COMPARED } from "./moved-pages.ts";
 import { treesIn } from "./old-places.ts";
 import type { Elsewhere, PageSource } from "./page-source.ts";
 import type { Entry } from "./schema.ts";
@@ -53,14 +53,18 @@ export function pagesToCorrect(
   ]);
 }
 
+/** Of those that differ in more than a bit no more are kept than are compared. */
 function differences(file: PageSource, backup: PageSource): readonly Difference[] {
   const found: Difference[] = [];
-  const others = backup.stream();
+  let others = 0;
+  const theirs = backup.stream();
   for (const { page, bytes } of file.stream()) {
-    const other = others.next().value;
+    const other = theirs.next().value;
     if (!other) break;
     if (page === 1 || bytes.equals(other.bytes)) continue;
-    found.push({ page, flip: onlyFlip(bytes, other.bytes), hash: hashOf(bytes) });
+    const flip = onlyFlip(bytes, other.bytes);
+    // One more tells that there are too many.
+    if (flip !== null || others++ <= MOST_COMPARED) found.push({ page, flip, hash: hashOf(bytes) });
   }
   return found;
 }

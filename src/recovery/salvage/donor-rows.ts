@@ -6,12 +6,21 @@ import { type Row, sameValue } from "../values.ts";
 import type { Shape } from "./shape.ts";
 import type { Rowid } from "./varint.ts";
 
+/** Rows are looked up here and there; what an engine takes by default for its cache is more than all the rest needs. */
+const CACHE_KB = 1000;
+
+export function openSparingly(engine: Engine, path: string): Connection {
+  const db = engine.openUntrusted(path, "readonly");
+  db.pragma(`cache_size = -${CACHE_KB}`);
+  return db;
+}
+
 export class DonorRows {
   readonly #db: Connection;
   readonly #queries = new Map<string, Query | null>();
 
   constructor(engine: Engine, path: string) {
-    this.#db = engine.openUntrusted(path, "readonly");
+    this.#db = openSparingly(engine, path);
   }
 
   has(shape: Shape, rowid: Rowid | null, values: Row): boolean {

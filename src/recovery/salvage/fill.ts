@@ -8,6 +8,7 @@
 import type { Connection, Engine } from "../../database/open.ts";
 import { LEDGER } from "../../database/own-tables.ts";
 import { countRows, fold, isInternal, readTables, rowsOf, type Table } from "../tables.ts";
+import { openSparingly } from "./donor-rows.ts";
 import type { Gap } from "./gaps.ts";
 import { type Bound, type KeyedRow, KeyedRows } from "./key-range.ts";
 import type { NewDatabase } from "./new-database.ts";
@@ -44,7 +45,7 @@ export interface FillTask {
 /** @returns null where it was no backup that was asked */
 export function fillGaps(task: FillTask): Healing | null {
   const { engine, backup, isBackup, targets, database } = task;
-  const db = engine.openUntrusted(backup.path, "readonly");
+  const db = openSparingly(engine, backup.path);
   try {
     const leftOut: { table: string; reason: string }[] = [];
     let notTaken = 0;

@@ -21,6 +21,7 @@ interface Known {
 
 /** A damaged or partial index lacks many rows; of those that were deleted it has none, but for rowids given again. */
 const LEAST_LIVE = 0.25;
+const CACHE_KB = 1000;
 
 export class LiveRows {
   /** On disk where they are many, and gone with the connection. */
@@ -35,6 +36,7 @@ export class LiveRows {
     this.#db = engine.openPlain("");
     this.#targets = targets;
     this.#db.pragma("journal_mode = OFF");
+    this.#db.pragma(`cache_size = -${CACHE_KB}`);
     this.#db.exec("BEGIN");
   }
 

@@ -14,7 +14,7 @@ import { Pages } from "./pages.ts";
 import { type Entry, readSchema } from "./schema.ts";
 
 /** More pages than these differ where an application wrote much: then none is looked for in another's place. */
-const MOST_COMPARED = 20_000;
+export const MOST_COMPARED = 20_000;
 const SAMPLE_STEP = 64;
 
 export interface Moved {

@@ -22,7 +22,7 @@ const ENCODINGS = { utf8: "UTF-8", utf16le: "UTF-16le", utf16be: "UTF-16be" } as
 const CACHE_KB = 4000;
 
 /** Rows; each may change some pages. */
-const ADDED_AT_ONCE = 500;
+const ADDED_AT_ONCE = 100;
 
 /** Rows without the parent that their foreign key names. */
 export interface MissingParents {
