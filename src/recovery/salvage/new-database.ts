@@ -91,9 +91,12 @@ export class NewDatabase {
   /** Adds rows, before any trigger is there. */
   add<T>(work: () => T): T {
     this.db.exec("BEGIN");
-    const result = work();
-    this.db.exec("COMMIT");
-    return result;
+    try {
+      return work();
+    } finally {
+      // What was added before a donor failed is true all the same.
+      if (this.db.inTransaction) this.db.exec("COMMIT");
+    }
   }
 
   /** What was added up to now need not be taken back: else memory would grow with each page that is changed. */
