@@ -8,7 +8,7 @@ import type { Log } from "./wal.ts";
 
 const { closeSync, fstatSync, openSync, readSync } = fs;
 
-const CHUNK = 1 << 20;
+const CHUNK = 1 << 18;
 /** SQLite locks bytes from here on, and keeps nothing on their page: https://sqlite.org/fileformat2.html#the_lock_byte_page. */
 const LOCK_BYTE = 0x40000000;
 
