@@ -24,7 +24,7 @@ import type { Places } from "./places.ts";
 import type { copyDurably } from "./platform/atomic-file.ts";
 import { fs } from "./platform/builtins.ts";
 import { type Order, type Progress, type Reply, tell } from "./platform/child.ts";
-import { Crew } from "./platform/crew.ts";
+import { Crew, LOADED } from "./platform/crew.ts";
 import { limitFor, Watch } from "./platform/work-limit.ts";
 import type { CountOrder, countAllRows } from "./recovery/count-rows.ts";
 import type { countDemotedRows, DemotedRowsOrder } from "./recovery/demoted-rows.ts";
@@ -117,7 +117,7 @@ const threadJobs: Handlers<ThreadJobs> = {
 function serve(
   handlers: Handlers<Record<string, { input: unknown; result: unknown }>>,
   send: (reply: Reply) => void,
-  watch?: Watch,
+  { watch, onLoaded = () => {} }: { watch?: Watch; onLoaded?: () => void } = {},
 ) {
   const [opener] = process.argv.slice(2);
   const tools = loadEngine(opener).then((engine) => {
@@ -125,7 +125,7 @@ function serve(
     void engine.sqliteVersion;
     return { engine, crew: new Crew(new URL(import.meta.url), opener === undefined ? [] : [opener]) };
   });
-  let queue: Promise<unknown> = tools.catch(() => {});
+  let queue: Promise<unknown> = tools.catch(() => {}).then(onLoaded);
   return ({ id, job, input, limit }: Order) => {
     queue = queue.then(async () => {
       try {
@@ -177,7 +177,7 @@ if (!isMainThread && parentPort) {
   const port = parentPort;
   port.on(
     "message",
-    serve(threadJobs as never, (reply) => port.postMessage(reply)),
+    serve(threadJobs as never, (reply) => port.postMessage(reply), { onLoaded: () => port.postMessage(LOADED) }),
   );
 } else if (process.send) {
   // Ctrl-C in a terminal reaches the whole group; it is the parent who decides what becomes of the work.
@@ -185,7 +185,7 @@ if (!isMainThread && parentPort) {
   const watch = new Watch();
   // Nobody is left to be told that the application was killed while it was answered.
   const send = (reply: Reply) => void process.send?.(reply, (error: unknown) => error && end());
-  const take = serve(jobs as never, send, watch);
+  const take = serve(jobs as never, send, { watch });
   // The first job of most launches, loaded while it is still on its way.
   import("./database/examine.ts").catch(() => {});
   // Started with the first job, when the parent has done its own loading and waits.

@@ -6,6 +6,9 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { Child, type Order, type Reply, type RunOptions, retell } from "./child.ts";
 
+/** Sent by a thread once SQLite is loaded, or cannot be. */
+export const LOADED = "loaded";
+
 interface Task {
   readonly job: string;
   readonly input: unknown;
@@ -21,7 +24,8 @@ export class Crew {
   size: number = Math.min(availableParallelism(), MOST_THREADS);
   readonly #worker: URL;
   readonly #args: readonly string[];
-  readonly #threads = new Set<Worker>();
+  /** Each with what resolves once it has loaded what it needs, or is gone. */
+  readonly #threads = new Map<Worker, Promise<void>>();
   readonly #idle: Worker[] = [];
   readonly #tasks: Task[] = [];
   readonly #busy = new Map<Worker, Task>();
@@ -52,7 +56,10 @@ export class Crew {
 
   /** Ends the threads; what they have at hand fails. */
   async dismiss(): Promise<void> {
-    await Promise.all([...this.#threads].map((thread) => thread.terminate()));
+    const threads = [...this.#threads];
+    for (const [thread] of threads) this.#drop(thread, cutOff());
+    // A thread that is ended while it loads a native addon takes the whole process with it.
+    await Promise.all(threads.map(([thread, loaded]) => loaded.then(() => thread.terminate())));
   }
 
   #next(): void {
@@ -66,8 +73,10 @@ export class Crew {
 
   #start(): Worker {
     const thread = new Worker(this.#worker, { argv: [...this.#args], execArgv: [] });
-    this.#threads.add(thread);
-    thread.on("message", (reply: Reply) => {
+    const { promise: loaded, resolve: setLoaded } = Promise.withResolvers<void>();
+    this.#threads.set(thread, loaded);
+    thread.on("message", (reply: Reply | typeof LOADED) => {
+      if (reply === LOADED) return setLoaded();
       const task = this.#busy.get(thread);
       if (!task || "progress" in reply) return;
       this.#busy.delete(thread);
@@ -76,16 +85,24 @@ export class Crew {
       else task.resolve(reply.result);
       this.#next();
     });
-    const end = (error: Error) => {
-      this.#threads.delete(thread);
-      this.#idle.splice(0, this.#idle.length, ...this.#idle.filter((each) => each !== thread));
-      this.#busy.get(thread)?.reject(error);
-      this.#busy.delete(thread);
-      // Without a thread left, what waits would wait for ever; a new one is started for it.
-      this.#next();
-    };
-    thread.on("error", end);
-    thread.on("exit", () => end(new Error("a thread of Holdfast's child process ended before its work was done")));
+    thread.on("error", (error) => this.#drop(thread, error));
+    thread.on("exit", () => {
+      setLoaded();
+      this.#drop(thread, cutOff());
+    });
     return thread;
   }
+
+  #drop(thread: Worker, error: unknown): void {
+    this.#threads.delete(thread);
+    this.#idle.splice(0, this.#idle.length, ...this.#idle.filter((each) => each !== thread));
+    this.#busy.get(thread)?.reject(error);
+    this.#busy.delete(thread);
+    // Without a thread left, what waits would wait for ever; a new one is started for it.
+    this.#next();
+  }
+}
+
+function cutOff(): Error {
+  return new Error("a thread of Holdfast's child process ended before its work was done");
 }

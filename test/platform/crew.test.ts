@@ -1,7 +1,8 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
-import { Crew } from "../../src/platform/crew.ts";
+import { Crew, LOADED } from "../../src/platform/crew.ts";
 import { scratchFolder } from "../fixtures/scratch-folder.ts";
 import { hashOf } from "../fixtures/workspace.ts";
 
@@ -47,4 +48,22 @@ test("a crew that was dismissed fails what was at hand, and can be called again"
   await threads.dismiss();
   await expect(cut).rejects.toThrow("ended before its work was done");
   expect(await threads.run("fingerprint", { path, markedAt: null })).toBe(hashOf(path));
+});
+
+test("a thread that is still loading is ended only when it has loaded: a native addon would end the process with it", async () => {
+  const [told = ""] = files(1);
+  const slow = join(scratchFolder(), "slow.mjs");
+  writeFileSync(
+    slow,
+    `import { readFileSync, writeFileSync } from "node:fs";
+     import { parentPort } from "node:worker_threads";
+     parentPort.on("message", () => {});
+     setTimeout(() => { writeFileSync(${JSON.stringify(told)}, "loaded"); parentPort.postMessage(${JSON.stringify(LOADED)}); }, 300);`,
+  );
+  const threads = new Crew(pathToFileURL(slow), []);
+  const cut = threads.run("any", {});
+  const ended = threads.dismiss();
+  await expect(cut).rejects.toThrow("ended before its work was done");
+  await ended;
+  expect(readFileSync(told, "utf8")).toBe("loaded");
 });
