@@ -19,7 +19,7 @@ import { restoreVirtualTables } from "./virtual-tables.ts";
 const ENCODINGS = { utf8: "UTF-8", utf16le: "UTF-16le", utf16be: "UTF-16be" } as const;
 
 /** Of pages; while an index is made, SQLite takes as much again to sort. */
-const CACHE_KB = 4000;
+const CACHE_KB = 2000;
 
 /** Rows; each may change some pages. */
 const ADDED_AT_ONCE = 100;
