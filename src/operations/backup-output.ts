@@ -11,7 +11,7 @@ import type { CopyOutOrder, Filled, FillOrder } from "../backups/write-output.ts
 import { HoldfastError, named } from "../errors.ts";
 import { ownVersion } from "../own-version.ts";
 import { temporaryIn } from "../places.ts";
-import { createPrivateFolder, syncFolder } from "../platform/atomic-file.ts";
+import { createPrivateFolder, discardFolder, syncFolder } from "../platform/atomic-file.ts";
 import { fs } from "../platform/builtins.ts";
 import { requireSpace } from "../platform/free-space.ts";
 import { isWithin } from "../platform/is-within.ts";
@@ -27,7 +27,7 @@ import type { ChangeReport, Operation } from "./operation.ts";
 import { exists } from "./refusals.ts";
 import type { Stock } from "./take-stock.ts";
 
-const { lstatSync, renameSync, rmSync, statSync } = fs;
+const { lstatSync, renameSync, statSync } = fs;
 
 export interface OutputRequest {
   readonly path: string;
@@ -71,7 +71,7 @@ export async function backupToFolder(
   } catch (error) {
     // The child may be writing there yet.
     await op.stopChild();
-    rmSync(temporary, { recursive: true, force: true });
+    discardFolder(temporary);
     throw error;
   }
   for (const each of plan) report(each);

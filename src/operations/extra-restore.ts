@@ -4,7 +4,7 @@ import type { Manifest } from "../backups/manifest.ts";
 import { sha256Of } from "../database/read-raw.ts";
 import { HoldfastError, named } from "../errors.ts";
 import { timeInName } from "../places.ts";
-import { createPrivateFolder, identify, syncFolder } from "../platform/atomic-file.ts";
+import { createPrivateFolder, discardFolder, identify, syncFolder } from "../platform/atomic-file.ts";
 import { fs, randomHex } from "../platform/builtins.ts";
 import { requireSpace } from "../platform/free-space.ts";
 import { retryBusy } from "../platform/retry-busy.ts";
@@ -22,7 +22,7 @@ import {
 } from "./restore-record.ts";
 import type { Source } from "./source.ts";
 
-const { lstatSync, renameSync, rmSync } = fs;
+const { lstatSync, renameSync } = fs;
 
 export interface ExtraSwap {
   /** As `db-extra` has it. */
@@ -175,5 +175,5 @@ export function swapExtras(extras: readonly ExtraSwap[]): () => void {
 
 /** Removes the copies that took no place. */
 export function dropExtras(extras: readonly ExtraSwap[]): void {
-  for (const { staged } of extras) rmSync(staged, { recursive: true, force: true });
+  for (const { staged } of extras) discardFolder(staged);
 }

@@ -10,7 +10,14 @@ import { named } from "../errors.ts";
 import { takeOwner } from "../launch/staged.ts";
 import { whenFree } from "../launch/wait.ts";
 import { type Places, placesOf } from "../places.ts";
-import { createPrivateFolder, removeDurably, replaceFile, syncFile, syncFolder } from "../platform/atomic-file.ts";
+import {
+  createPrivateFolder,
+  discardFolder,
+  removeDurably,
+  replaceFile,
+  syncFile,
+  syncFolder,
+} from "../platform/atomic-file.ts";
 import { fs } from "../platform/builtins.ts";
 import { requireSpace } from "../platform/free-space.ts";
 import { realPath } from "../platform/real-path.ts";
@@ -124,7 +131,7 @@ async function relocate(
     });
   } finally {
     letGo();
-    rmSync(staging, { recursive: true, force: true });
+    discardFolder(staging);
     // Kept, or not moved after all, it is as it was.
     if (stock.database.journalMode === "wal") unsettle(engine, places.database);
   }
@@ -135,7 +142,7 @@ async function relocate(
 async function copyAll(op: Operation, stock: Stock, staging: string, kept: readonly string[]): Promise<void> {
   const { places } = op;
   // Left by a move that was cut off.
-  rmSync(staging, { recursive: true, force: true });
+  named(`removing ${staging}`, () => rmSync(staging, { recursive: true, force: true }));
   const copy = placesOf(join(staging, basename(places.database)), join(staging, basename(places.backups)));
   const files = [
     ...kept.map((file) => ({ from: join(places.backups, file), to: join(copy.backups, file) })),

@@ -26,6 +26,7 @@ const {
   openSync,
   readSync,
   renameSync,
+  rmSync,
   statSync,
   unlinkSync,
   writeFileSync,
@@ -106,6 +107,15 @@ export function discardFile(temporary: string): void {
     unlinkSync(temporary);
   } catch {
     // Gone already, most often.
+  }
+}
+
+/** The same for a folder with all that is in it. */
+export function discardFolder(temporary: string): void {
+  try {
+    rmSync(temporary, { recursive: true, force: true });
+  } catch {
+    // A full disk can refuse even that.
   }
 }
 

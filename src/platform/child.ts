@@ -81,8 +81,8 @@ export class Child {
   }
 
   /**
-   * @throws what the job threw; CHECK_IMPOSSIBLE when it took more than it may; IO_FAILED when the child died over it;
-   *   the signal's reason when aborted
+   * @throws what the job threw; CHECK_IMPOSSIBLE when it took more than it may; IO_FAILED when the child died over it, or
+   *   DISK_FULL where that may be why; the signal's reason when aborted
    */
   async run<Result>(job: string, input: unknown, options: RunOptions = {}): Promise<Result> {
     const { onProgress, signal, limit } = options;
@@ -148,6 +148,14 @@ export class Child {
 function lost(job: string, why: string): HoldfastError {
   const limit = ENDED_FOR[why];
   if (limit !== undefined) return cutOff(job, limit);
+  // What SQLite shares between processes is mapped into memory, and where no block is left for it, touching it is fatal.
+  if (why === "SIGBUS")
+    return new HoldfastError({
+      code: "DISK_FULL",
+      message: `The disk was full, or failed, during "${job}" (SIGBUS).`,
+      hint: "Free some space and start again; if it happens again, check the medium.",
+      details: { job, why },
+    });
   return new HoldfastError({
     code: "IO_FAILED",
     message: `Holdfast's child process ended (${why}) before it had finished "${job}".`,

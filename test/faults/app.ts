@@ -65,7 +65,8 @@ async function work(): Promise<void> {
   });
   const { result, error, reason } = await library.backup;
   say({ backup: result, code: error?.code ?? null, why: reason });
-  if (order.durable) library.db.pragma("synchronous = FULL");
+  // In a rollback-journal mode a commit is durable only once the folder is: https://sqlite.org/pragma.html#pragma_synchronous
+  if (order.durable) library.db.pragma("synchronous = EXTRA");
   for (const title of order.rows) {
     library.db.prepare("INSERT INTO book (title) VALUES (?)").run(title);
     say({ committed: title });

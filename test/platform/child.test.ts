@@ -149,6 +149,13 @@ describe("a child that ends over its work", () => {
     expect(child.alive).toBe(false);
   });
 
+  test("it touched mapped memory for which the disk had no place: the disk is full", async () => {
+    const child = start();
+    const waiting = thrown(child.run("never", null));
+    child.run("touchWhatIsNotThere", null).catch(() => {});
+    expect(await waiting).toMatchObject({ code: "DISK_FULL", details: { job: "never", why: "SIGBUS" } });
+  });
+
   test("later jobs are refused at once", async () => {
     const child = start();
     await thrown(child.run("kill", null));

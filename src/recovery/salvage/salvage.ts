@@ -7,8 +7,7 @@
  */
 import type { Engine } from "../../database/open.ts";
 import { isCorruption, named } from "../../errors.ts";
-import { createPrivateFile } from "../../platform/atomic-file.ts";
-import { fs } from "../../platform/builtins.ts";
+import { createPrivateFile, discardFile } from "../../platform/atomic-file.ts";
 import type { Progress } from "../../platform/child.ts";
 import { type Backup, type FillTask, fillGaps } from "./fill.ts";
 import { NewDatabase } from "./new-database.ts";
@@ -118,7 +117,7 @@ function write(engine: Engine, order: SalvageOrder, opened: Opened, known: Known
   } finally {
     if (!done) {
       database.close();
-      fs.rmSync(order.to, { force: true });
+      discardFile(order.to);
     }
   }
 }
@@ -138,7 +137,7 @@ function begin(engine: Engine, to: string, opened: Opened): NewDatabase {
   try {
     return new NewDatabase(engine, to, opened);
   } catch (error) {
-    fs.rmSync(to, { force: true });
+    discardFile(to);
     throw error;
   }
 }
