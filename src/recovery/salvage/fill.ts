@@ -16,7 +16,7 @@ import { type KeyRange, rangesOn } from "./old-places.ts";
 import type { Opened } from "./open-pages.ts";
 import type { Pages } from "./pages.ts";
 import type { Healing } from "./report.ts";
-import type { Entry, FoundSchema } from "./schema.ts";
+import { type Entry, type FoundSchema, keyOf } from "./schema.ts";
 import { shapeOf } from "./shape.ts";
 import type { Target } from "./target.ts";
 import { exact, type Rowid } from "./varint.ts";
@@ -84,11 +84,10 @@ function hasTable(db: Connection, name: string): boolean {
 
 /** What Holdfast's own tables say of a layout is true of the file only where it has that layout. */
 function isSameSchema({ schema, backup }: FillTask): boolean {
-  const key = ({ type, name }: Entry) => `${type} ${fold(name)}`;
   const own = ({ name }: Entry) => !isInternal(name);
-  const before = new Map(backup.schema.entries.filter(own).map((entry) => [key(entry), entry.sql]));
+  const before = new Map(backup.schema.entries.filter(own).map((entry) => [keyOf(entry), entry.sql]));
   const now = schema.entries.filter(own);
-  return now.every((entry) => before.get(key(entry)) === entry.sql) && (!schema.whole || now.length === before.size);
+  return now.every((entry) => before.get(keyOf(entry)) === entry.sql) && (!schema.whole || now.length === before.size);
 }
 
 /** @returns how many rows of the backup in its gaps were not taken */

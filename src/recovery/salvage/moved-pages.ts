@@ -5,13 +5,12 @@
  * - while what stood there is in its own place, or something is that has none of its keys, and the pointer to it stands
  *   between the same keys as before.
  */
-import { fold } from "../tables.ts";
 import { BTreePage, CHILD_SIZE, isInterior, isTree, TABLE_LEAF } from "./b-tree-page.ts";
 import type { Backup } from "./fill.ts";
 import type { OldTrees } from "./old-places.ts";
 import type { Elsewhere, PageSource } from "./page-source.ts";
 import { Pages } from "./pages.ts";
-import { type Entry, readSchema } from "./schema.ts";
+import { type Entry, keyOf, readSchema } from "./schema.ts";
 
 /** More pages than these differ where an application wrote much: then none is looked for in another's place. */
 export const MOST_COMPARED = 20_000;
@@ -175,10 +174,6 @@ class Places {
         .filter((key) => key !== undefined),
     );
   }
-}
-
-function keyOf({ type, name }: Entry): string {
-  return `${type} ${fold(name)}`;
 }
 
 function readable(view: BTreePage): number[] {

@@ -57,48 +57,31 @@ export function rangesOn(
   return ranges;
 }
 
-/** Which tree had a page, by its place among `roots`, and which page led to it: 0 for a root. Six bytes a page. */
-export function ownersIn(
-  pages: Pages,
-  roots: readonly number[],
-): {
-  readonly ownerOf: (page: number) => number | undefined;
-  readonly parentOf: (page: number) => number | undefined;
-} {
-  const owners = new Uint16Array(pages.source.pages + 1);
-  const parents = new Uint32Array(pages.source.pages + 1);
-  const descend = (page: number, owner: number, parent: number, depth: number) => {
-    owners[page] = owner + 1;
-    parents[page] = parent;
-    const view = isInterior(pages.map.type(page)) && depth < DEEPEST ? pages.view(page, depth) : null;
-    if (!view) return;
-    for (let cell = 0; cell < view.count; cell++) descend(view.child[cell] as number, owner, page, depth + 1);
-    descend(view.right, owner, page, depth + 1);
-  };
-  for (const [owner, root] of roots.entries()) if (root > 0) descend(root, owner, 0, 0);
-  return {
-    ownerOf: (page) => (owners[page] ? owners[page] - 1 : undefined),
-    parentOf: (page) => (owners[page] ? parents[page] : undefined),
-  };
-}
-
 /** Whose a page was, and which page led to it: 0 for a root. */
 export interface OldTrees {
   readonly ownerOf: (page: number) => Entry | undefined;
   readonly parentOf: (page: number) => number | undefined;
 }
 
+/** Six bytes a page. */
 export function treesIn({ pages, schema }: Backup): OldTrees {
   const entries = schema.entries.filter(({ root }) => root > 0);
-  const trees = ownersIn(
-    pages,
-    entries.map(({ root }) => root),
-  );
-  const ownerOf = (page: number) => {
-    const owner = trees.ownerOf(page);
-    return owner === undefined ? undefined : entries[owner];
+  /** By their places among those, from 1 on. */
+  const owners = new Uint16Array(pages.source.pages + 1);
+  const parents = new Uint32Array(pages.source.pages + 1);
+  const descend = (page: number, owner: number, parent: number, depth: number) => {
+    owners[page] = owner;
+    parents[page] = parent;
+    const view = isInterior(pages.map.type(page)) && depth < DEEPEST ? pages.view(page, depth) : null;
+    if (!view) return;
+    for (let cell = 0; cell < view.count; cell++) descend(view.child[cell] as number, owner, page, depth + 1);
+    descend(view.right, owner, page, depth + 1);
   };
-  return { ...trees, ownerOf };
+  for (const [at, { root }] of entries.entries()) descend(root, at + 1, 0, 0);
+  return {
+    ownerOf: (page) => entries[(owners[page] ?? 0) - 1],
+    parentOf: (page) => (owners[page] ? parents[page] : undefined),
+  };
 }
 
 function keyAt(pages: Pages, view: BTreePage, cell: number, shape: Shape): Row | null {

@@ -2,7 +2,6 @@
  * Trees that nothing leads to any more, since the pages above them are damaged. Those with interior pages come first:
  * they are placed as a whole, and leave fewer places for the leaves that stand alone.
  */
-import { fold } from "../tables.ts";
 import { attribute, looksLike, type Placed, type Question } from "./attribute.ts";
 import { INDEX_INTERIOR, INDEX_LEAF, isInterior, TABLE_INTERIOR, TABLE_LEAF } from "./b-tree-page.ts";
 import type { DonorRows } from "./donor-rows.ts";
@@ -11,10 +10,10 @@ import { HIGHEST, KeyGaps, LOWEST, RowidGaps } from "./gaps.ts";
 import { claimIndex, KeyWalk } from "./key-walk.ts";
 import type { LiveRows } from "./live-rows.ts";
 import type { LostAndFound } from "./lost-and-found.ts";
-import { ownersIn } from "./old-places.ts";
+import { treesIn } from "./old-places.ts";
 import type { Pages, RowSink } from "./pages.ts";
 import { type Sample, takeSample } from "./sample.ts";
-import type { Entry } from "./schema.ts";
+import { type Entry, keyOf } from "./schema.ts";
 import type { KnownIndex } from "./skeleton.ts";
 import { TableWalk } from "./table-walk.ts";
 import type { Target } from "./target.ts";
@@ -102,16 +101,12 @@ function donorRootsFit({ pages, targets, damagedIndexes }: OrphanTask): boolean 
 }
 
 /** The numbers of pages of another size say nothing. */
-function ownersInBackup({ pages, schema }: Backup, { source }: Pages): Work["wasOf"] {
-  if (pages.source.pageSize !== source.pageSize) return () => false;
-  const tables = schema.entries.filter(({ type }) => type === "table");
-  const { ownerOf } = ownersIn(
-    pages,
-    tables.map(({ root }) => root),
-  );
-  return ({ name }, page) => {
+function ownersInBackup(backup: Backup, { source }: Pages): Work["wasOf"] {
+  if (backup.pages.source.pageSize !== source.pageSize) return () => false;
+  const { ownerOf } = treesIn(backup);
+  return (entry, page) => {
     const owner = ownerOf(page);
-    return owner !== undefined && fold(tables[owner]?.name ?? "") === fold(name);
+    return owner !== undefined && keyOf(owner) === keyOf(entry);
   };
 }
 

@@ -2,6 +2,7 @@
  * The schema of a damaged database: https://sqlite.org/fileformat2.html#storage_of_the_sql_database_schema. Its table
  * begins on page 1; where that is gone, its other pages are known by what their rows say.
  */
+import { fold } from "../tables.ts";
 import type { Row } from "../values.ts";
 import { TABLE_LEAF } from "./b-tree-page.ts";
 import { RowidGaps } from "./gaps.ts";
@@ -22,6 +23,11 @@ export interface Entry {
   readonly sql: string | null;
   /** Where it was read. */
   readonly from: "file" | "donor";
+}
+
+/** SQLite tells entries apart so. */
+export function keyOf({ type, name }: Entry): string {
+  return `${type} ${fold(name)}`;
 }
 
 export interface FoundSchema {

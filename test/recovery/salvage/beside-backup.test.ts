@@ -2,7 +2,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
-import { backedUp, healed, MANY, PAGE, type Pair, pagesOf, rootOf } from "./pair.ts";
+import { rootOf } from "../../faults/damage.ts";
+import { backedUp, healed, MANY, PAGE, type Pair, pagesOf } from "./pair.ts";
 
 describe("one bit of a page is not as the backup has it", () => {
   const TYPED = `CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT, done INT, at REAL); CREATE TABLE u (v);

@@ -4,11 +4,12 @@ import { describe, expect, test } from "vitest";
 import { loadEngine } from "../../../src/database/open.ts";
 import type { SalvageReport } from "../../../src/recovery/salvage/report.ts";
 import { salvage } from "../../../src/recovery/salvage/salvage.ts";
+import { rootOf } from "../../faults/damage.ts";
 import { Draw } from "../../faults/mutations/draw.ts";
 import { DAMAGES, flipBits, pageOneZeroed } from "./damages.ts";
 import { type Original, remember } from "./judge.ts";
 import type { Build } from "./library.ts";
-import { backedUp, healed, MANY, pagesOf, rootOf, zero } from "./pair.ts";
+import { backedUp, healed, MANY, pagesOf, zero } from "./pair.ts";
 import { bytesOfValues, prepare, prepareChanged } from "./trial.ts";
 
 const engine = await loadEngine();

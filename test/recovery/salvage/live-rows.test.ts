@@ -5,8 +5,9 @@ import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
 import { loadEngine } from "../../../src/database/open.ts";
 import { salvage } from "../../../src/recovery/salvage/salvage.ts";
+import { rootOf } from "../../faults/damage.ts";
 import { scratchFolder } from "../../fixtures/scratch-folder.ts";
-import { pagesOf, rootOf, zero } from "./pair.ts";
+import { pagesOf, zero } from "./pair.ts";
 
 const engine = await loadEngine();
 

@@ -35,15 +35,6 @@ export function zero(file: string, pages: readonly number[]): void {
   writeFileSync(file, bytes);
 }
 
-export function rootOf(file: string, name: string): number {
-  const db = new Database(file, { readonly: true });
-  try {
-    return db.prepare("SELECT rootpage FROM sqlite_schema WHERE name = ?").pluck().get(name) as number;
-  } finally {
-    db.close();
-  }
-}
-
 /** For each row, the pages on which it stands. */
 export function pagesOf(file: string, table: string): readonly number[][] {
   const found = remember(file).tables.find(({ name }) => name === table);
