@@ -2,11 +2,10 @@
  * The full integrity check and what its outcome means. Only damage of the file is corruption; rows that
  * break the application's own constraints are its data, and what this process cannot read is unjudged.
  */
-import { dirname } from "node:path";
-import { clipped, HoldfastError, hasCode, isCorruption, messageOf, toHoldfastError } from "../errors.ts";
-import { isWritable } from "../platform/atomic-file.ts";
+import { clipped, hasCode, isCorruption, messageOf, toHoldfastError } from "../errors.ts";
 import { lookApart, lookWhole } from "./look.ts";
 import type { Connection, Engine } from "./open.ts";
+import { failureOfReadOnlyMedium } from "./read-only-medium.ts";
 import { type Header, headerOf } from "./read-raw.ts";
 import { describe, type SelfDescription } from "./stamp.ts";
 
@@ -51,6 +50,8 @@ interface Subject {
   readonly custom: boolean;
   /** The SQLite that looks at it, as `sqlite_version()` says. */
   readonly sqlite: string;
+  /** A free name beside it. */
+  readonly scratch: string;
 }
 
 /**
@@ -138,7 +139,7 @@ function foreignKeyWarnings(db: Connection): string[] {
 
 /** What an error says of the file while it is opened, described or checked. */
 function judge(error: unknown, subject: Subject): Verdict {
-  const { custom, path } = subject;
+  const { custom, path, scratch } = subject;
   if (isCorruption(error)) {
     if (custom && hasCode(error) && error.code === "SQLITE_NOTADB") {
       return { kind: "impossible", reason: "the application's opener cannot read it: a wrong key, or another format" };
@@ -147,23 +148,9 @@ function judge(error: unknown, subject: Subject): Verdict {
     return formal ? judgeFormat(messageOf(error), subject) : { kind: "corrupt", problems: [clipped(messageOf(error))] };
   }
   if (messageOf(error) === "unsupported file format") return judgeFormat(messageOf(error), subject);
-  if (hasCode(error) && error.code === "SQLITE_PROTOCOL" && !isWritable(dirname(path))) throw readOnly(path, error);
-  const known = toHoldfastError(error, `checking ${path}`);
+  const known = failureOfReadOnlyMedium(error, path, scratch) ?? toHoldfastError(error, `checking ${path}`);
   if (known) throw known;
   return { kind: "impossible", reason: clipped(messageOf(error)) };
-}
-
-/** The index of a log cannot be made there; SQLite tries again and again, as if others were in its way. */
-function readOnly(path: string, cause: Error): HoldfastError {
-  return new HoldfastError(
-    {
-      code: "DB_READ_ONLY",
-      message: `${path} could not be read: its log has to be recovered first, and ${dirname(path)} is read-only.`,
-      hint: "Make the file and its folder writable, then start again.",
-      details: { path },
-    },
-    { cause },
-  );
 }
 
 /** What this SQLite does not know is a newer one's, where a newer one wrote the file; else it is damage. */
@@ -209,7 +196,7 @@ export function inspect(engine: Engine, path: string, options: InspectOptions): 
   if (!header.isSqlite && !engine.custom) {
     return { verdict: { kind: "corrupt", problems: ["file is not a database"] }, self: null, journalMode };
   }
-  const subject: Subject = { path, header, custom: engine.custom, sqlite: engine.sqliteVersion };
+  const subject: Subject = { path, header, custom: engine.custom, sqlite: engine.sqliteVersion, scratch };
   if (!engine.custom && header.writeVersion > 2) {
     const reason = `its format for writing is ${header.writeVersion}, and SQLite ${engine.sqliteVersion} can only read it`;
     return { verdict: { kind: "impossible", reason }, self: null, journalMode };

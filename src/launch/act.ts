@@ -62,9 +62,10 @@ async function completeSwap(context: Context, facts: Facts, decision: Doing<"fin
 async function examine(context: Context, facts: Facts, decision: Doing<"examine">): Promise<Facts> {
   const { places } = context;
   const { scope, check } = decision;
+  const scratch = temporaryIn(places.folder, places, "look");
   const report = reporter(context);
   if (scope === "whole" && check === "none" && facts.trust.kind === "sealed" && facts.lock === "exclusive") {
-    return await learn(context, facts, lookAtSealed(context.engine, places.database));
+    return await learn(context, facts, lookAtSealed(context.engine, places.database, scratch));
   }
   const message = `checking ${places.database}`;
   if (check === "full") {
@@ -74,7 +75,7 @@ async function examine(context: Context, facts: Facts, decision: Doing<"examine"
     path: places.database,
     scope,
     check,
-    scratch: temporaryIn(places.folder, places, "look"),
+    scratch,
     beside: facts.lock === "shared",
     timeout: Math.min(context.settings.lockTimeout, 5000),
     patience: context.settings.lockTimeout,

@@ -6,12 +6,13 @@ import { openInMemory } from "../database/look.ts";
 import { proofOfMigrations } from "../database/migration-files.ts";
 import { findMigrations } from "../database/migrations.ts";
 import { type Connection, loadEngine } from "../database/open.ts";
+import { opening } from "../database/read-only-medium.ts";
 import { isUntouched, proofOf, readSeal, recordOpened, removeSeal, renewSeal } from "../database/seal.ts";
 import { mayBeSwapping } from "../database/swap.ts";
-import { HoldfastError, messageOf, named, toHoldfastError } from "../errors.ts";
+import { HoldfastError, messageOf, toHoldfastError } from "../errors.ts";
 import type { GuardOptions } from "../guard-options.ts";
-import { type Places, placesIn } from "../places.ts";
-import { createPrivateFolder, identify, isWritable } from "../platform/atomic-file.ts";
+import { type Places, placesIn, temporaryIn } from "../places.ts";
+import { canMakeFile, createPrivateFolder, identify } from "../platform/atomic-file.ts";
 import type { Child } from "../platform/child.ts";
 import { elapsedSince } from "../platform/elapsed.ts";
 import { register } from "../platform/registry.ts";
@@ -112,11 +113,12 @@ function asText(value: unknown): string | null {
 
 /** The application's connection, and the launch lock from alone to shared. */
 function handOver(context: Context, facts: Facts): Connection {
-  const { database } = context.places;
-  return named(`opening ${database}`, () => {
+  const { database, folder } = context.places;
+  const free = temporaryIn(folder, context.places, "look");
+  return opening(database, free, () => {
     // Beside an application that only reads, the seal still stands.
     if (!context.readonly && (context.lock?.state === "exclusive" || readSeal(context.places))) note(context, facts);
-    const db = open(context, facts);
+    const db = open(context, facts, free);
     try {
       // SQLite opens lazily. The application's connection must be the one that makes and removes the sidecars: the
       // read-only one that copies behind it could not remove them.
@@ -153,11 +155,11 @@ function note(context: Context, facts: Facts): void {
 }
 
 /** Read-only on a medium where SQLite could not make the sidecars of WAL mode, the content is held in memory. */
-function open(context: Context, facts: Facts): Connection {
+function open(context: Context, facts: Facts, free: string): Connection {
   const { engine, places } = context;
   if (!context.readonly) return engine.open(places.database, "readwrite");
   const alone = presentSidecars(facts.files).length === 0;
-  const inMemory = alone && facts.whole?.journalMode === "wal" && !isWritable(places.folder);
+  const inMemory = alone && facts.whole?.journalMode === "wal" && !canMakeFile(free);
   return inMemory ? openInMemory(engine, places.database) : engine.open(places.database, "readonly");
 }
 

@@ -70,6 +70,8 @@ export async function foreseeQuietly(beginning: Beginning): Promise<LaunchReport
   const quiet = beginning.options.layout ? null : await findQuiet(beginning).catch(() => null);
   if (!quiet) return null;
   const { places } = quiet;
+  // The launch itself is told so where it puts the seal away.
+  if (!beginning.options.readonly && !isWritable(places.backups)) return null;
   const { seal } = quiet.found;
   const report = reportOf(places, seal, beginning.begun);
   const due = seal.rules.retention > 0 && !seal.backedUp;
@@ -125,11 +127,15 @@ function openAsSealed(
   seal: Seal,
 ): Connection | undefined {
   const db = named(`opening ${database}`, () => engine.open(database, readonly ? "readonly" : "readwrite"));
-  // SQLite opens lazily, and the application's connection must be the one that makes the sidecars.
-  db.prepare("SELECT count(*) FROM sqlite_schema").get();
-  if (!layout) return db;
-  const { applied, known } = layout(db);
-  if (relate(applied, known) === "equal" && fingerprint(known) === seal.appLayout) return db;
+  try {
+    // SQLite opens lazily, and the application's connection must be the one that makes the sidecars.
+    db.prepare("SELECT count(*) FROM sqlite_schema").get();
+    if (!layout) return db;
+    const { applied, known } = layout(db);
+    if (relate(applied, known) === "equal" && fingerprint(known) === seal.appLayout) return db;
+  } catch {
+    // The full launch meets the same and says what it is.
+  }
   db.close();
   return undefined;
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { readIndex } from "../backups/index-file.ts";
 import { nameFor, wasOvertaken } from "../backups/publish.ts";
 import type { BackupOrder, BackupOutcome } from "../backups/take.ts";
-import { HoldfastError, named } from "../errors.ts";
+import { HoldfastError } from "../errors.ts";
 import { backupActions } from "../launch/behind.ts";
 import { clearTemporaries } from "../launch/temporaries.ts";
 import { readName, withOwnTemporaries } from "../places.ts";
@@ -11,7 +11,7 @@ import type { SettingsInput } from "../settings-glance.ts";
 import { reporter, runJob } from "../toolbox.ts";
 import { backupToFolder } from "./backup-output.ts";
 import { tellCopy } from "./copy-progress.ts";
-import { whileOpen, withDatabaseHeld } from "./hold.ts";
+import { firstRead, whileOpen, withDatabaseHeld } from "./hold.ts";
 import { type ChangeReport, type Operation, type OperationOptions, operate } from "./operation.ts";
 import { requireReadableDatabase } from "./refusals.ts";
 import { databaseIdFor } from "./source.ts";
@@ -123,8 +123,8 @@ async function take(op: Operation, label: string | null, databaseId: string): Pr
 async function readLive<Result>(op: Operation, alone: boolean, task: () => Promise<Result>): Promise<Result> {
   try {
     return await whileOpen(op, alone, async (db) => {
-      // SQLite opens lazily: only a connection that has read takes sidecars away.
-      named(`reading ${op.places.database}`, () => db.prepare("SELECT count(*) FROM sqlite_schema").get());
+      // Only a connection that has read takes sidecars away.
+      firstRead(op, () => db.prepare("SELECT count(*) FROM sqlite_schema").get());
       return await task();
     });
   } catch (error) {

@@ -3,12 +3,14 @@ import { isAbsent, livingSidecars, observeFiles } from "../database/files.ts";
 import { canBeHeld, discard, openApart, openHeld, plainly, type Reading } from "../database/look.ts";
 import { readMoved, remedyForMoved, tellMoved } from "../database/moved.ts";
 import type { Connection } from "../database/open.ts";
+import { opening } from "../database/read-only-medium.ts";
 import { headerOf } from "../database/read-raw.ts";
 import { finishSwap, mayBeSwapping, unfinishedSwap } from "../database/swap.ts";
 import { HoldfastError, named } from "../errors.ts";
 import { openLock } from "../launch/launch-lock.ts";
 import { clearTemporaries } from "../launch/temporaries.ts";
 import { orphansGone } from "../launch/wait.ts";
+import { temporaryIn } from "../places.ts";
 import { isWritable } from "../platform/atomic-file.ts";
 import { type FileLock, poll } from "../platform/lock.ts";
 import { register } from "../platform/registry.ts";
@@ -232,4 +234,9 @@ async function openRolledBack(op: Operation, path: string): Promise<Reading> {
     clear();
     throw error;
   }
+}
+
+/** The first look at the database by a connection that may write: SQLite opens lazily. */
+export function firstRead<T>({ places }: Operation, look: () => T): T {
+  return opening(places.database, temporaryIn(places.folder, places, "look"), look);
 }

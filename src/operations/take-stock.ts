@@ -107,7 +107,7 @@ function lookWhereSealed(engine: Engine, places: Places): Inspection | null {
   const seal = readSeal(places);
   if (!seal || !isUntouched(places, seal.file) || !isWritable(places.database) || !isWritable(places.folder))
     return null;
-  return lookAtSealed(engine, places.database);
+  return lookAtSealed(engine, places.database, temporaryIn(places.folder, places, "look"));
 }
 
 /** Why the database's files cannot be told apart just now, in words; null when they stand still. */

@@ -15,6 +15,7 @@ import {
 import type { Seal } from "../database/seal-record.ts";
 import { HoldfastError, named } from "../errors.ts";
 import { createPrivateFolder, type FileIdentity, identify, sameIdentity } from "../platform/atomic-file.ts";
+import { firstRead } from "./hold.ts";
 import type { Operation } from "./operation.ts";
 
 /**
@@ -49,7 +50,7 @@ export async function withDatabaseTried<Result>(
   const db = open(op);
   let broken: Seal | null = null;
   try {
-    if (sealed && named(`reading ${places.database}`, () => db.pragma("journal_mode", { simple: true })) !== "wal") {
+    if (sealed && firstRead(op, () => db.pragma("journal_mode", { simple: true })) !== "wal") {
       broken = sealed;
       noteOpen(op, sealed.databaseId, trust);
     }
@@ -79,8 +80,8 @@ export async function writeDatabase<Result>(op: Operation, writing: Writing<Resu
   let noted = false;
   const db = open(op);
   try {
-    // SQLite opens lazily. The connection that makes the sidecars must be one that can remove them.
-    named(`reading ${places.database}`, () => db.prepare("SELECT count(*) FROM sqlite_schema").get());
+    // The connection that makes the sidecars must be one that can remove them.
+    firstRead(op, () => db.prepare("SELECT count(*) FROM sqlite_schema").get());
     await writing.prepare();
     noted = true;
     noteOpen(op, writing.databaseId, trust);

@@ -209,6 +209,22 @@ export function isWritable(path: string): boolean {
   }
 }
 
+/**
+ * Whether a file can be made there. `access` does not tell it: where the kernel itself has made a medium read-only, it
+ * goes on to say that a folder may be written to (Linux since 6.15, as `emergency_ro` of ext4).
+ *
+ * @param free a name that is not taken
+ */
+export function canMakeFile(free: string): boolean {
+  try {
+    closeSync(openSync(free, "wx", PRIVATE_FILE));
+    discardFile(free);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** What tells one file from another, and one content from a later one, by `stat` alone. Strings, for TOML. */
 export interface FileIdentity {
   readonly ino: string;

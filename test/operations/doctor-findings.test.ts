@@ -4,7 +4,7 @@ import type { ErrorCode } from "../../src/errors.ts";
 import type { DatabaseFacts, DoctorFacts, FolderFacts, SettingsFacts } from "../../src/operations/doctor/facts.ts";
 import type { FindingState } from "../../src/operations/doctor/finding.ts";
 import { knownBugs } from "../../src/operations/doctor/known-bugs.ts";
-import { fileSystemOf, isNetwork, lockHolders } from "../../src/operations/doctor/proc.ts";
+import { type FileSystem, fileSystemOf, isNetwork, lockHolders } from "../../src/operations/doctor/proc.ts";
 import { roomNeeded } from "../../src/operations/doctor/space.ts";
 import { syncedFolder } from "../../src/operations/doctor/synced-folder.ts";
 import { ago, list, span } from "../../src/operations/doctor/words.ts";
@@ -17,13 +17,15 @@ const NOW = "2026-11-21T12:00:00.000Z";
 const before = (ms: number) => new Date(Date.parse(NOW) - ms).toISOString();
 const access = { readable: true, writable: true, mode: 0o700 };
 
+const on = (type: string, readOnly: FileSystem["readOnly"] = null): FileSystem => ({ point: "/", type, readOnly });
+
 const data: FolderFacts = {
   path: "/data",
   exists: true,
   access,
   device: "1",
   free: 100 * MIB,
-  fileSystem: "ext4",
+  fileSystem: on("ext4"),
   synced: null,
 };
 const kept: FolderFacts = { ...data, path: "/data/backups" };
@@ -619,6 +621,24 @@ const ROWS: readonly Row[] = [
     "BACKUP_FAILED",
   ],
   [
+    "a file system that is mounted read-only, whatever the rights",
+    withData({ fileSystem: on("ext4", "mounted"), access: { ...access, writable: false } }),
+    "permissions",
+    "problem",
+    "/data is on a file system that is mounted read-only",
+    'mount -o remount,rw "/"',
+    "DB_READ_ONLY",
+  ],
+  [
+    "a disk that fails, beneath the backups",
+    withBackups({ fileSystem: on("ext4", "failed") }),
+    "permissions",
+    "problem",
+    "/data/backups is on a file system that the system itself has turned read-only",
+    "Copy what is in /data/backups to another disk before anything else, then have the disk of / checked.",
+    "DB_READ_ONLY",
+  ],
+  [
     "a database that others may read",
     withDatabase({ access: { ...access, mode: 0o644 } }),
     "permissions",
@@ -702,7 +722,7 @@ const ROWS: readonly Row[] = [
   ["a local disk", {}, "file system", "ok", "local file system (ext4)", null],
   [
     "a network file system",
-    withData({ fileSystem: "nfs4" }),
+    withData({ fileSystem: on("nfs4") }),
     "file system",
     "warning",
     "on a network file system (nfs4)",
@@ -718,7 +738,7 @@ const ROWS: readonly Row[] = [
   ],
   [
     "in memory",
-    withData({ fileSystem: "tmpfs" }),
+    withData({ fileSystem: on("tmpfs") }),
     "file system",
     "warning",
     "is in memory (tmpfs)",
@@ -726,7 +746,7 @@ const ROWS: readonly Row[] = [
   ],
   [
     "backups on a network file system",
-    withBackups({ fileSystem: "cifs" }),
+    withBackups({ fileSystem: on("cifs") }),
     "file system",
     "note",
     "kept apart from this machine",
@@ -1019,7 +1039,7 @@ describe("/proc", () => {
     ["/data", "fuse.sshfs", true],
     ["/", "ext4", false],
   ])("%s is on %s", (path, type, network) => {
-    expect(fileSystemOf(path, MOUNTS)).toBe(type);
+    expect(fileSystemOf(path, MOUNTS)?.type).toBe(type);
     expect(isNetwork(type)).toBe(network);
   });
 
@@ -1029,6 +1049,17 @@ describe("/proc", () => {
 
   test.each(["btrfs", "xfs", "overlay", "fuseblk", "zfs", "vfat", "fuse.mergerfs"])("%s is none", (type) => {
     expect(isNetwork(type)).toBe(false);
+  });
+
+  test.each([
+    ["rw,relatime", "rw,errors=remount-ro", null],
+    ["ro,relatime", "rw", "mounted"],
+    ["ro,relatime", "ro", "mounted"],
+    ["rw,relatime", "ro,errors=remount-ro", "failed"],
+    ["rw,relatime", "rw,errors=remount-ro,emergency_ro", "failed"],
+  ])("a mount with %s of a file system with %s: read-only %s", (ofMount, ofAll, readOnly) => {
+    const line = `41 26 7:0 / /data ${ofMount} shared:1 - ext4 /dev/loop0 ${ofAll}`;
+    expect(fileSystemOf("/data/backups", line)).toEqual({ point: "/data", type: "ext4", readOnly });
   });
 
   test("names the processes that hold a lock on a file, and not those that wait", () => {

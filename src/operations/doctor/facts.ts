@@ -8,6 +8,7 @@ import type { Refusal } from "../../errors.ts";
 import type { DemotedRows } from "../../launch/demoted-rows.ts";
 import type { DatabaseState, Holder, StatusReport } from "../../status.ts";
 import type { CutOffRestore } from "../restore-record.ts";
+import type { FileSystem } from "./proc.ts";
 import type { SyncedFolder } from "./synced-folder.ts";
 
 export interface DoctorFacts {
@@ -100,8 +101,8 @@ export interface FolderFacts {
   /** Tells whether two folders are on one file system; null with what follows where the system cannot tell. */
   readonly device: string | null;
   readonly free: number | null;
-  /** As in `nfs4`; null where it cannot be told. */
-  readonly fileSystem: string | null;
+  /** Null where it cannot be told. */
+  readonly fileSystem: FileSystem | null;
   readonly synced: SyncedFolder | null;
 }
 

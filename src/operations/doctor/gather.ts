@@ -124,7 +124,7 @@ function lookAtFolder(path: string): FolderFacts {
     access: accessTo(at),
     device: orNull(() => String(statSync(at).dev)),
     free: space && space.bavail * space.bsize,
-    fileSystem: mounts && fileSystemOf(at, mounts),
+    fileSystem: mounts === null ? null : fileSystemOf(at, mounts),
     synced: syncedFolder(at, (folder) => orNull(() => readdirSync(folder)) ?? []),
   };
 }

@@ -1,16 +1,25 @@
 /** What Linux tells in /proc: the file system that a path is on, and who holds a lock. */
 
+export interface FileSystem {
+  /** Where it is mounted. */
+  readonly point: string;
+  /** As in `nfs4`. */
+  readonly type: string;
+  /** `mounted`: as somebody asked; `failed`: the kernel has turned it read-only by itself; null: it can be written. */
+  readonly readOnly: "mounted" | "failed" | null;
+}
+
 /**
- * The type of the file system that `path` is on.
+ * The file system that `path` is on.
  *
  * @param mountinfo https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html
  */
-export function fileSystemOf(path: string, mountinfo: string): string | null {
-  let best: { point: string; type: string } | null = null;
+export function fileSystemOf(path: string, mountinfo: string): FileSystem | null {
+  let best: FileSystem | null = null;
   for (const line of mountinfo.split("\n")) {
     const [before, after] = line.split(" - ");
-    const written = before?.split(" ")[4];
-    const type = after?.split(" ")[0];
+    const [, , , , written, options = ""] = before?.split(" ") ?? [];
+    const [type, , ofAll = ""] = after?.split(" ") ?? [];
     if (written === undefined || type === undefined) continue;
     // Blanks and the like are written as octal numbers.
     const point = written.replaceAll(/\\([0-7]{3})/g, (_, octal: string) =>
@@ -18,9 +27,16 @@ export function fileSystemOf(path: string, mountinfo: string): string | null {
     );
     const above = point === "/" || path === point || path.startsWith(`${point}/`);
     // Of two on one point, the later one hides the earlier.
-    if (above && point.length >= (best?.point.length ?? 0)) best = { point, type };
+    if (above && point.length >= (best?.point.length ?? 0))
+      best = { point, type, readOnly: howReadOnly(options.split(","), ofAll.split(",")) };
   }
-  return best?.type ?? null;
+  return best;
+}
+
+/** The kernel turns a file system read-only as a whole, and leaves the mounts of it as they are. */
+function howReadOnly(ofMount: readonly string[], ofAll: readonly string[]): FileSystem["readOnly"] {
+  if (ofMount.includes("ro")) return "mounted";
+  return ofAll.includes("ro") || ofAll.includes("emergency_ro") ? "failed" : null;
 }
 
 /** Where several machines may write one file, or its locks and its shared memory are not what SQLite relies on. */

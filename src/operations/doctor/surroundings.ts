@@ -54,6 +54,8 @@ function describeRoom({ folder, free, needs }: Room): string {
 export function permissions(facts: DoctorFacts): Diagnosis {
   const { database, folders, platform } = facts;
   const [data, backups] = folders;
+  const medium = readOnlyMedium(data) ?? readOnlyMedium(backups);
+  if (medium) return medium;
   // One that may not be read has been told already.
   if (database.access?.writable === false) {
     const message = `${database.path} may be read but not written.`;
@@ -68,6 +70,18 @@ export function permissions(facts: DoctorFacts): Diagnosis {
     return problem("permissions", "BACKUP_FAILED", message, grant(backups.path, platform));
   }
   return wideModes(facts) ?? ok("permissions", "The database, its folder and the backup folder can be written.");
+}
+
+/** No right helps where the file system as a whole can only be read. */
+function readOnlyMedium({ path, fileSystem: found }: FolderFacts): Diagnosis | null {
+  if (!found?.readOnly) return null;
+  if (found.readOnly === "mounted") {
+    const message = `${path} is on a file system that is mounted read-only.`;
+    return problem("permissions", "DB_READ_ONLY", message, `mount -o remount,rw "${found.point}"`);
+  }
+  const message = `${path} is on a file system that the system itself has turned read-only, as it does after an error: the disk may be failing.`;
+  const remedy = `Copy what is in ${path} to another disk before anything else, then have the disk of ${found.point} checked.`;
+  return problem("permissions", "DB_READ_ONLY", message, remedy);
 }
 
 /** The command that lets its owner write. */
@@ -102,25 +116,25 @@ const octal = (mode: number) => mode.toString(8).padStart(4, "0");
 export function fileSystem({ folders, platform }: DoctorFacts): Diagnosis {
   const [data, backups] = folders;
   if (isOnNetwork(data)) {
-    const message = `${data.path} is on a network file system (${data.fileSystem ?? "a server's"}): write-ahead logging does not work across machines, and locks often do not hold there, so that two programs can damage the database (https://sqlite.org/useovernet.html).`;
+    const message = `${data.path} is on a network file system (${data.fileSystem?.type ?? "a server's"}): write-ahead logging does not work across machines, and locks often do not hold there, so that two programs can damage the database (https://sqlite.org/useovernet.html).`;
     return warning("file system", message, "Move it to a disk of this machine: holdfast move <folder>");
   }
-  if (data.fileSystem !== null && isMemory(data.fileSystem)) {
-    const message = `${data.path} is in memory (${data.fileSystem}): everything in it is gone when the machine is started anew.`;
+  if (data.fileSystem !== null && isMemory(data.fileSystem.type)) {
+    const message = `${data.path} is in memory (${data.fileSystem.type}): everything in it is gone when the machine is started anew.`;
     return warning("file system", message, "holdfast move <folder>");
   }
   if (isOnNetwork(backups)) {
-    const message = `${backups.path} is on a network file system (${backups.fileSystem ?? "a server's"}): backups are kept apart from this machine, and are taken only while it can be reached.`;
+    const message = `${backups.path} is on a network file system (${backups.fileSystem?.type ?? "a server's"}): backups are kept apart from this machine, and are taken only while it can be reached.`;
     return note("file system", message);
   }
   if (data.fileSystem !== null)
-    return ok("file system", `${data.path} is on a local file system (${data.fileSystem}).`);
+    return ok("file system", `${data.path} is on a local file system (${data.fileSystem.type}).`);
   const message = `Whether ${data.path} is on a network file system cannot be told on ${platform}: SQLite needs a disk of this machine (https://sqlite.org/useovernet.html).`;
   return note("file system", message);
 }
 
-function isOnNetwork({ path, fileSystem: type }: FolderFacts): boolean {
-  return type === null ? /^[\\/]{2}[^?.]/.test(path) : isNetwork(type);
+function isOnNetwork({ path, fileSystem }: FolderFacts): boolean {
+  return fileSystem === null ? /^[\\/]{2}[^?.]/.test(path) : isNetwork(fileSystem.type);
 }
 
 /** https://sqlite.org/howtocorrupt.html */
