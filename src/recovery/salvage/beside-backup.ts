@@ -2,6 +2,7 @@
  * Pages that differ from a backup's page of the same number as only damage makes them differ, and are read as they were:
  * - in one bit: SQLite itself seldom writes such a difference, and a medium that rots does. An application may have changed
  *   a value so, a digit or the case of a letter; in a value it counts only where nothing else was written since.
+ * - in a few bits, where nothing else was written since, and so many pages have one that chance gives some of them more.
  * - those that a write brought to the wrong place.
  */
 import { isInternal } from "../tables.ts";
@@ -15,10 +16,15 @@ import type { Entry } from "./schema.ts";
 /** Where an interior page has the number of its last child. */
 const RIGHT_CHILD = 8;
 
+/** A page on which chance turned more has hardly been seen. */
+const FEW_BITS = 4;
+/** So many times as many pages as chance alone gives a second bit may have one. */
+const MORE_THAN_CHANCE = 20;
+
 interface Difference {
   readonly page: number;
-  /** The byte in which the only bit stands that differs; null where there are more. */
-  readonly flip: number | null;
+  /** The byte of each bit that differs; null where there are more than a few. */
+  readonly flips: readonly number[] | null;
   readonly hash: number;
 }
 
@@ -38,19 +44,29 @@ export function pagesToCorrect(
   const moved = findMoved({ file, backup, trees, isUsed }, differing);
   const view = new BTreePage(file.pageSize, backup.pages.usable);
   const bytes = Buffer.alloc(file.pageSize);
-  const isWritten = ({ page, flip }: Difference) =>
-    flip === null &&
-    !moved.has(page) &&
-    !isOwn(trees.ownerOf(page)) &&
-    file.read(page, bytes) &&
-    isSound(view, page, bytes);
+  const byChance = isByChance(differing, file.pages);
+  const isFlipped = ({ flips }: Difference) => flips?.length === 1 || (flips !== null && byChance);
+  const isWritten = (each: Difference) =>
+    !isFlipped(each) &&
+    !moved.has(each.page) &&
+    !isOwn(trees.ownerOf(each.page)) &&
+    file.read(each.page, bytes) &&
+    isSound(view, each.page, bytes);
   const wasWritten = differing.some(isWritten);
-  const flips = differing.filter((each) => each.flip !== null && !(wasWritten && isValue(backup, view, each)));
+  const isDamage = (each: Difference) =>
+    isFlipped(each) && (!wasWritten || (each.flips?.length === 1 && !isValue(backup, view, each)));
   const misplaced = [...moved].filter(([, { isCertain }]) => isCertain || !wasWritten);
   return new Map([
-    ...flips.map(({ page }): [number, Elsewhere] => [page, { source, page }]),
+    ...differing.filter(isDamage).map(({ page }): [number, Elsewhere] => [page, { source, page }]),
     ...misplaced.map(([page, { at }]): [number, Elsewhere] => [page, at]),
   ]);
+}
+
+/** Of bits that are turned anywhere, as many as n on p pages, n²/2p pages get two. */
+function isByChance(differing: readonly Difference[], pages: number): boolean {
+  const single = differing.filter(({ flips }) => flips?.length === 1).length;
+  const more = differing.filter(({ flips }) => flips !== null && flips.length > 1).length;
+  return more <= (MORE_THAN_CHANCE * single ** 2) / (2 * pages);
 }
 
 /** Of those that differ in more than a bit no more are kept than are compared. */
@@ -62,20 +78,19 @@ function differences(file: PageSource, backup: PageSource): readonly Difference[
     const other = theirs.next().value;
     if (!other) break;
     if (page === 1 || bytes.equals(other.bytes)) continue;
-    const flip = onlyFlip(bytes, other.bytes);
+    const flips = flipsBetween(bytes, other.bytes);
     // One more tells that there are too many.
-    if (flip !== null || others++ <= MOST_COMPARED) found.push({ page, flip, hash: hashOf(bytes) });
+    if (flips !== null || others++ <= MOST_COMPARED) found.push({ page, flips, hash: hashOf(bytes) });
   }
   return found;
 }
 
-function onlyFlip(a: Buffer, b: Buffer): number | null {
-  let found: number | null = null;
+function flipsBetween(a: Buffer, b: Buffer): number[] | null {
+  const found: number[] = [];
   for (let at = 0; at < a.length; at++) {
-    if (a[at] === b[at]) continue;
-    const bits = (a[at] as number) ^ (b[at] as number);
-    if (found !== null || (bits & (bits - 1)) !== 0) return null;
-    found = at;
+    for (let bits = (a[at] as number) ^ (b[at] as number); bits !== 0; bits &= bits - 1) {
+      if (found.push(at) > FEW_BITS) return null;
+    }
   }
   return found;
 }
@@ -91,13 +106,15 @@ function isSound(view: BTreePage, page: number, bytes: Buffer): boolean {
   return view.parse(page) && view.sound;
 }
 
-/** Whether the byte is of what an application wrote: a value, the key of a row, the number of a child. */
-function isValue({ pages }: Backup, view: BTreePage, { page, flip }: Difference): boolean {
-  if (flip === null || !isTree(pages.map.type(page))) return true;
+/** Whether a bit is of what an application wrote: a value, the key of a row, the number of a child. */
+function isValue({ pages }: Backup, view: BTreePage, { page, flips }: Difference): boolean {
+  if (flips === null || !isTree(pages.map.type(page))) return true;
   if (!pages.source.read(page, view.bytes) || !view.parse(page)) return true;
-  if (view.interior && flip >= RIGHT_CHILD && flip < RIGHT_CHILD + CHILD_SIZE) return true;
-  for (let cell = 0; cell < view.count; cell++) {
-    if (flip >= (view.start[cell] as number) && flip < (view.end[cell] as number)) return true;
-  }
-  return false;
+  return flips.some((flip) => {
+    if (view.interior && flip >= RIGHT_CHILD && flip < RIGHT_CHILD + CHILD_SIZE) return true;
+    for (let cell = 0; cell < view.count; cell++) {
+      if (flip >= (view.start[cell] as number) && flip < (view.end[cell] as number)) return true;
+    }
+    return false;
+  });
 }

@@ -58,6 +58,16 @@ describe("one bit of a page is not as the backup has it", () => {
   });
 });
 
+test("a few bits are not as the backup has them, and no other page differs: the application may have changed them", () => {
+  const pair = backedUp(
+    `CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT, done INT); ${MANY} INSERT INTO t SELECT i, 'row ' || i, 5 FROM c;`,
+  );
+  pair.db.exec("UPDATE t SET done = 6 WHERE id = 300");
+  const { one, report } = healed(pair, [pagesOf(pair.file, "t")[0]?.[0] as number]);
+  expect(one("SELECT done FROM t WHERE id = 300")).toBe(6);
+  expect(report.corrected.pages).toBe(0);
+});
+
 describe("a page came to the wrong place", () => {
   const KEYED = `CREATE TABLE t (a TEXT, b INT, PRIMARY KEY (a, b)) WITHOUT ROWID; CREATE TABLE u (v);
     ${MANY} INSERT INTO t SELECT 'key ' || i || hex(zeroblob(40)), i FROM c; INSERT INTO u VALUES ('x');`;
