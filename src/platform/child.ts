@@ -51,6 +51,12 @@ export interface RunOptions {
   readonly limit?: WorkLimit;
 }
 
+/**
+ * What jobs make is short-lived, and V8 would let the room for that grow to a large part of what a child holds:
+ * https://nodejs.org/api/cli.html#--max-semi-space-sizesize-in-mib
+ */
+export const CHILD_FLAGS: readonly string[] = ["--max-semi-space-size=2"];
+
 export class Child {
   readonly #process: ChildProcess;
   readonly #waiting = new Map<number, Waiting>();
@@ -66,7 +72,7 @@ export class Child {
     this.#process = fork(fileURLToPath(worker), args, {
       stdio: ["pipe", "ignore", "inherit", "ipc"],
       serialization: "advanced",
-      execArgv: [],
+      execArgv: [...CHILD_FLAGS],
       env: { ...process.env, ELECTRON_RUN_AS_NODE: "1" },
     });
     this.#process.stdin?.on("error", () => {});

@@ -1,7 +1,7 @@
 /** The two that bring rows back: Holdfast's worker, and SQLite's `.recover`. Each in processes of its own. */
 import { type ChildProcess, execFile, fork } from "node:child_process";
 import { readFileSync } from "node:fs";
-import type { Reply } from "../../src/platform/child.ts";
+import { CHILD_FLAGS, type Reply } from "../../src/platform/child.ts";
 import type { SalvageReport } from "../../src/recovery/salvage/report.ts";
 import type { SalvageOrder } from "../../src/recovery/salvage/salvage.ts";
 
@@ -15,7 +15,11 @@ export interface Cost {
 /** @param worker Holdfast's own, as a path */
 export async function bySalvage(worker: string, order: SalvageOrder): Promise<Cost & { report: SalvageReport }> {
   const begun = performance.now();
-  const child = fork(worker, [], { stdio: ["pipe", "ignore", "inherit", "ipc"], serialization: "advanced" });
+  const child = fork(worker, [], {
+    stdio: ["pipe", "ignore", "inherit", "ipc"],
+    serialization: "advanced",
+    execArgv: [...CHILD_FLAGS],
+  });
   const ended = new Promise((resolve) => child.once("exit", resolve));
   try {
     const report = await resultOf(child, order);
