@@ -5,7 +5,7 @@
 import { isUtf8 } from "node:buffer";
 import { fs } from "../../platform/builtins.ts";
 import { BTreePage, isTree, TABLE_LEAF } from "./b-tree-page.ts";
-import { readAt } from "./page-source.ts";
+import { readAt } from "./read-ahead.ts";
 import { type Encoding, RecordReader } from "./record.ts";
 import { isPageSize } from "./wal.ts";
 

@@ -5,8 +5,9 @@ import type { Backup } from "./fill.ts";
 import { markFreelist, markPointerMaps, vacuumOf } from "./free-pages.ts";
 import { findLayout, type HeaderFields, type Layout, readFields } from "./layout.ts";
 import { PageMap } from "./page-map.ts";
-import { type Elsewhere, PageSource, readAt } from "./page-source.ts";
+import { type Elsewhere, PageSource } from "./page-source.ts";
 import { Pages } from "./pages.ts";
+import { readAt } from "./read-ahead.ts";
 import { type Log, readLog } from "./wal.ts";
 
 const { closeSync, openSync } = fs;

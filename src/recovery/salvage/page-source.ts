@@ -2,11 +2,11 @@
  * The pages of a database by their numbers, as its file and its log together have them:
  * https://sqlite.org/fileformat2.html#pages. Memory does not grow with the file.
  */
-import { hasCode } from "../../errors.ts";
 import { fs } from "../../platform/builtins.ts";
+import { ReadAhead, readAt } from "./read-ahead.ts";
 import type { Log } from "./wal.ts";
 
-const { closeSync, fstatSync, openSync, readSync } = fs;
+const { closeSync, fstatSync, openSync } = fs;
 
 const CHUNK = 1 << 18;
 /** SQLite locks bytes from here on, and keeps nothing on their page: https://sqlite.org/fileformat2.html#the_lock_byte_page. */
@@ -24,6 +24,7 @@ export class PageSource {
   readonly pages: number;
   readonly lockPage: number;
   readonly #file: number;
+  readonly #ahead: ReadAhead;
   #elsewhere: ReadonlyMap<number, Elsewhere> = new Map();
   readonly #log: { readonly fd: number; readonly at: ReadonlyMap<number, number> } | null;
 
@@ -32,6 +33,7 @@ export class PageSource {
     this.pageSize = pageSize;
     this.lockPage = Math.floor(LOCK_BYTE / pageSize) + 1;
     this.#file = openSync(path, "r");
+    this.#ahead = new ReadAhead(this.#file, pageSize);
     this.#log = log && { fd: openSync(log.path, "r"), at: log.at };
     // A page that is cut short cannot be told from one that is whole.
     const inFile = Math.floor(fstatSync(this.#file).size / pageSize);
@@ -60,7 +62,7 @@ export class PageSource {
     if (!this.has(page)) return false;
     const logged = this.#log?.at.get(page);
     if (this.#log && logged !== undefined) return readAt(this.#log.fd, into, logged);
-    return readAt(this.#file, into, (page - 1) * this.pageSize);
+    return this.#ahead.read(page, into);
   }
 
   /** All pages in their order; `bytes` is overwritten with the next. */
@@ -83,17 +85,5 @@ export class PageSource {
   close(): void {
     closeSync(this.#file);
     if (this.#log) closeSync(this.#log.fd);
-  }
-}
-
-/** A sector that the medium cannot give is a page that is lost; other errors are the caller's. */
-export function readAt(fd: number, into: Buffer, position: number): boolean {
-  try {
-    const got = readSync(fd, into, 0, into.length, position);
-    if (got < into.length) into.fill(0, got);
-    return true;
-  } catch (error) {
-    if (hasCode(error) && error.code === "EIO") return false;
-    throw error;
   }
 }
