@@ -73,17 +73,18 @@ export class RowidGaps {
     return range && range.after < first && last <= range.upTo ? range : null;
   }
 
-  /** Rows were found in the place of these. */
-  fill(first: Rowid, last: Rowid): void {
+  /** Rows were found in the place of these. False where no range has all of them. */
+  fill(first: Rowid, last: Rowid): boolean {
     const at = this.#indexOf(first);
     const range = this.#ranges[at];
-    if (!range || range.after >= first || range.upTo < last) return;
+    if (!range || range.after >= first || range.upTo < last) return false;
     // What led to these rows was no leaf, and so more may have stood beneath it.
     const parts = [
       { ...range, upTo: beside(first, -1), exact: false },
       { ...range, after: last, pages: [...range.pages], exact: false },
     ].filter(({ after, upTo }) => after < upTo);
     this.#ranges.splice(at, 1, ...parts);
+    return true;
   }
 
   #indexOf(rowid: Rowid): number {

@@ -170,7 +170,8 @@ function walkInto(task: Work, target: Target, page: number, { first, last }: Sam
   const walk = new TableWalk(pages, target.shape, inside, withoutDeleted(task, target));
   walk.walk(page, within?.after ?? LOWEST, within?.upTo ?? HIGHEST);
   target.broken += walk.brokenCells;
-  gaps.fill(first, last);
+  // The sample has seen a few of its leaves, of which the last may be damaged.
+  if (!gaps.fill(walk.first ?? first, walk.last ?? last)) gaps.fill(first, last);
   gaps.addAll(inside);
   pages.map.claim(page);
 }
@@ -191,6 +192,11 @@ function withoutDeleted({ freeKnown, live }: Work, target: Target): RowSink {
 function placeKeyed(task: Work, page: number): null {
   const { pages, damagedIndexes, schemaKnown, donor } = task;
   const sample = takeSample(pages, page);
+  if (sample.rows.length === 0 && !pages.view(page, 0)?.sound) {
+    // Only its first byte takes it for a page of an index: it may have been any other.
+    pages.map.miss(page);
+    return null;
+  }
   const targets = task.targets.filter(({ keyGaps }) => keyGaps !== null);
   const { isRootOf, wasOf } = askedOf(task, page);
   const owner = ownerOf(task, { sample, targets, donor, before: null, isRootOf, wasOf });

@@ -27,6 +27,9 @@ export class TableWalk {
   #root = 0;
   /** Rows that are named on a page that can be read, but cannot be read themselves. */
   brokenCells = 0;
+  /** The lowest and the highest rowid on the leaves that can be read. */
+  first: Rowid | null = null;
+  last: Rowid | null = null;
 
   /** @param shape null where the table is not known: then any record will do */
   constructor(pages: Pages, shape: Shape | null, gaps: RowidGaps, sink: RowSink) {
@@ -135,6 +138,8 @@ export class TableWalk {
       if (hole) this.#gaps.add(last, beside(rowid, -1), page, true);
       hole = false;
       last = rowid;
+      if (this.first === null || rowid < this.first) this.first = rowid;
+      if (this.last === null || rowid > this.last) this.last = rowid;
       this.#row(view, cell, page);
     }
     if (hole) this.#gaps.add(last, range.upTo, page, true);

@@ -1,5 +1,6 @@
 /** What a backup adds to what can be read of a damaged database: the rows that are lost, and none that were deleted. */
-import { copyFileSync } from "node:fs";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
 import { loadEngine } from "../../../src/database/open.ts";
 import type { SalvageReport } from "../../../src/recovery/salvage/report.ts";
@@ -9,7 +10,7 @@ import { Draw } from "../../faults/mutations/draw.ts";
 import { DAMAGES, flipBits, pageOneZeroed } from "./damages.ts";
 import { type Original, remember } from "./judge.ts";
 import type { Build } from "./library.ts";
-import { backedUp, healed, MANY, pagesOf, zero } from "./pair.ts";
+import { backedUp, healed, MANY, PAGE, pagesOf, zero } from "./pair.ts";
 import { bytesOfValues, prepare, prepareChanged } from "./trial.ts";
 
 const engine = await loadEngine();
@@ -138,6 +139,39 @@ describe("case by case", () => {
         "SELECT count(*) FROM lost_and_found WHERE reason = 't: only the backup has it, and it may have been deleted since'",
       ),
     ).toBe(201);
+  });
+
+  test("of a part of a tree that nothing leads to, its last page damaged too: a row on any of its leaves is the backup's", () => {
+    const pair = backedUp(
+      `CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 1300)
+       INSERT INTO t SELECT i, 'row ' || i || hex(zeroblob(iif(i % 50 = 0, 5000, 1900))) FROM c;`,
+    );
+    const t = remember(pair.file).tables.find(({ name }) => name === "t");
+    const [root = 0, part = 0] = t?.interior ?? [];
+    const lastLeaf = readFileSync(pair.file).readUInt32BE((part - 1) * PAGE + 8);
+    const pages = pagesOf(pair.file, "t");
+    const before = pages.slice(
+      0,
+      pages.findIndex(([leaf]) => leaf === lastLeaf),
+    );
+    const overflow = before.findLast((each) => each.length > 1)?.[1] as number;
+    const { one, report } = healed(pair, [root, lastLeaf, overflow]);
+    expect(one("SELECT count(*) FROM t")).toBe(1300);
+    expect(report).toMatchObject({ healing: { rows: 2, notTaken: 0 }, lostAndFound: null });
+  });
+
+  test("a page of rows that was overwritten, and begins as one of an index now, is lost with its rows", () => {
+    const pair = backedUp(T);
+    const lost = pagesOf(pair.file, "t")[100]?.[0] as number;
+    pair.db.close();
+    const bytes = readFileSync(pair.file);
+    bytes.fill("noise ", (lost - 1) * PAGE, lost * PAGE);
+    bytes[(lost - 1) * PAGE] = 10;
+    writeFileSync(pair.file, bytes);
+    const { one, report } = healed({ ...pair, db: new Database(pair.file) }, [rootOf(pair.file, "t")]);
+    expect(one("SELECT count(*) FROM t")).toBe(600);
+    expect(report).toMatchObject({ healing: { notTaken: 0 }, lostAndFound: null });
+    expect(report.unreadable.ranges.flat()).toContain(lost);
   });
 
   const INDEXED = `CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT, u INT);
