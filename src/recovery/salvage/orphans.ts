@@ -147,10 +147,12 @@ function ownerOf({ pages, freeKnown, live, schemaKnown }: Work, question: Questi
 }
 
 /** Whether its rows went to a page that a table still leads to. Of a root it is not known that it had rows itself. */
-function isReplaced({ map, source }: Pages, { entry, rowidGaps }: Target, { first, last }: Sample): boolean {
+function isReplaced({ map }: Pages, { entry, rowidGaps }: Target, { first, last }: Sample): boolean {
   const gap = rowidGaps && first !== null && last !== null ? rowidGaps.find(first, last) : null;
   if (!gap?.exact || gap.pages.length === 0) return false;
-  return gap.pages.every((page) => page !== entry.root && source.has(page) && map.type(page) === 0);
+  // What leads to a page that is free, or of another row, is damaged itself.
+  const mayBeIts = (page: number) => map.isOpen(page) && !map.isFree(page) && map.type(page) === 0;
+  return gap.pages.every((page) => page !== entry.root && mayBeIts(page));
 }
 
 /** Whether it fills a hole in a tree, rather than a place that any tree would fit. */

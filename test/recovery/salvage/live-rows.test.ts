@@ -1,5 +1,5 @@
 /** Where the list of free pages is gone, an index tells which leaves were in use: it has the rowids of rows, until they are deleted. */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
@@ -7,7 +7,7 @@ import { loadEngine } from "../../../src/database/open.ts";
 import { salvage } from "../../../src/recovery/salvage/salvage.ts";
 import { rootOf } from "../../faults/damage.ts";
 import { scratchFolder } from "../../fixtures/scratch-folder.ts";
-import { pagesOf, zero } from "./pair.ts";
+import { PAGE, pagesOf, zero } from "./pair.ts";
 
 const engine = await loadEngine();
 
@@ -53,6 +53,23 @@ test("the index of a constraint tells it too, as does one over an expression", (
 test("a partial index tells it of the rows that it has", () => {
   expect(salvaged("CREATE INDEX t_b ON t (b) WHERE b < 5")).toMatchObject({ count: 999, deleted: 0 });
   expect(salvaged("CREATE INDEX t_b ON t (b) WHERE b = 5")).toMatchObject({ count: 0, deleted: 0 });
+});
+
+test("what leads to a leaf leads to a page of another row now: the leaf was not replaced, and its rows are back", () => {
+  const misdirect = (file: string) => {
+    const bytes = readFileSync(file);
+    const [leaf, other] = [pagesOf(file, "t")[100]?.[0] as number, pagesOf(file, "w")[0]?.[1] as number];
+    const number = Buffer.alloc(4);
+    number.writeUInt32BE(leaf);
+    const at = bytes.indexOf(number, (rootOf(file, "t") - 1) * PAGE);
+    bytes.writeUInt32BE(other, at);
+    writeFileSync(file, bytes);
+    return [];
+  };
+  const withLong = ["CREATE TABLE w (v)", "INSERT INTO w VALUES (hex(zeroblob(6000)))", "CREATE INDEX t_b ON t (b)"];
+  const { report, count, deleted } = salvagedWithout("id BETWEEN 500 AND 1500", misdirect, ...withLong);
+  expect({ count, deleted }).toEqual({ count: 999, deleted: 0 });
+  expect(report.tables.find(({ table }) => table === "t")?.byOrphanPage).toBeGreaterThan(0);
 });
 
 describe("leaves that were left when their last rows went to another page, which is lost", () => {
