@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setImmediate as nextTask } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { checksumFileOf } from "../../../src/backups/checksum-file.ts";
 import { surveyBackups } from "../../../src/backups/survey.ts";
@@ -99,6 +100,8 @@ export async function turnBits(
       writeFileSync(file, bytes);
       tried++;
       if (await isTakenForGood(tools, backup)) unseen.push(bit);
+      // Connections that are closed are freed between tasks only.
+      if (tried % 100 === 0) await nextTask();
     }
   } finally {
     writeFileSync(file, good);
