@@ -7,7 +7,7 @@
  */
 import { dirname } from "node:path";
 import { HoldfastError, named } from "../errors.ts";
-import { copyDurably, discardFile, isWritable } from "../platform/atomic-file.ts";
+import { copyDurably, discardFile, isWritable, READ_ONLY } from "../platform/atomic-file.ts";
 import { fs } from "../platform/builtins.ts";
 import { requireSharedMemory, requireSpace } from "../platform/free-space.ts";
 import { hasSidecars, livingSidecars, observeFiles, SIDECARS } from "./files.ts";
@@ -134,8 +134,6 @@ function giveSecondName(path: string, scratch: string): boolean {
     throw error;
   }
 }
-
-const READ_ONLY = new Set(["EROFS", "EACCES", "EPERM"]);
 
 /** Removes a temporary database with whatever SQLite left beside it. */
 export function discard(temporary: string): void {

@@ -4,11 +4,12 @@
  * others were in its way (https://sqlite.org/wal.html#read_only_databases).
  */
 import { HoldfastError, hasCode, named } from "../errors.ts";
-import { canMakeFile } from "../platform/atomic-file.ts";
+import { isReadable, mayMakeFile } from "../platform/atomic-file.ts";
 
 /** @param free a free name beside the database */
 export function failureOfReadOnlyMedium(error: unknown, path: string, free: string): HoldfastError | undefined {
-  if (!hasCode(error) || !/^SQLITE_(PROTOCOL|CANTOPEN\w*)$/.test(error.code) || canMakeFile(free)) return undefined;
+  if (!hasCode(error) || !/^SQLITE_(PROTOCOL|CANTOPEN\w*)$/.test(error.code)) return undefined;
+  if (!isReadable(path) || mayMakeFile(free)) return undefined;
   return new HoldfastError(
     {
       code: "DB_READ_ONLY",

@@ -12,7 +12,7 @@ import { mayBeSwapping } from "../database/swap.ts";
 import { HoldfastError, messageOf, toHoldfastError } from "../errors.ts";
 import type { GuardOptions } from "../guard-options.ts";
 import { type Places, placesIn, temporaryIn } from "../places.ts";
-import { canMakeFile, createPrivateFolder, identify } from "../platform/atomic-file.ts";
+import { createPrivateFolder, identify, mayMakeFile } from "../platform/atomic-file.ts";
 import type { Child } from "../platform/child.ts";
 import { elapsedSince } from "../platform/elapsed.ts";
 import { register } from "../platform/registry.ts";
@@ -159,7 +159,7 @@ function open(context: Context, facts: Facts, free: string): Connection {
   const { engine, places } = context;
   if (!context.readonly) return engine.open(places.database, "readwrite");
   const alone = presentSidecars(facts.files).length === 0;
-  const inMemory = alone && facts.whole?.journalMode === "wal" && !canMakeFile(free);
+  const inMemory = alone && facts.whole?.journalMode === "wal" && !mayMakeFile(free);
   return inMemory ? openInMemory(engine, places.database) : engine.open(places.database, "readonly");
 }
 

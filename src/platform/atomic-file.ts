@@ -200,28 +200,39 @@ export function makePrivate(file: string): void {
   if (found?.isFile() && found.nlink === 1) chmodSync(file, PRIVATE_FILE);
 }
 
+export function isReadable(path: string): boolean {
+  return allows(path, constants.R_OK);
+}
+
 export function isWritable(path: string): boolean {
+  return allows(path, constants.W_OK);
+}
+
+function allows(path: string, mode: number): boolean {
   try {
-    accessSync(path, constants.W_OK);
+    accessSync(path, mode);
     return true;
   } catch {
     return false;
   }
 }
 
+/** What the system says where nothing may be written, rather than that writing failed. */
+export const READ_ONLY: ReadonlySet<string> = new Set(["EROFS", "EACCES", "EPERM"]);
+
 /**
- * Whether a file can be made there. `access` does not tell it: where the kernel itself has made a medium read-only, it
- * goes on to say that a folder may be written to (Linux since 6.15, as `emergency_ro` of ext4).
+ * Whether a file may be made there. `access` does not tell it: where the kernel itself has made a medium read-only, it
+ * goes on to say that a folder may be written to (as `emergency_ro` of ext4 in Linux 6.18).
  *
  * @param free a name that is not taken
  */
-export function canMakeFile(free: string): boolean {
+export function mayMakeFile(free: string): boolean {
   try {
     closeSync(openSync(free, "wx", PRIVATE_FILE));
     discardFile(free);
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    return !(hasCode(error) && READ_ONLY.has(error.code));
   }
 }
 

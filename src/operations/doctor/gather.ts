@@ -7,7 +7,7 @@ import { readMoved } from "../../database/moved.ts";
 import { readOpened, readSeal, trustOf } from "../../database/seal.ts";
 import { HoldfastError, type Refusal } from "../../errors.ts";
 import { temporariesOf } from "../../launch/temporaries.ts";
-import { isWritable } from "../../platform/atomic-file.ts";
+import { isReadable, isWritable } from "../../platform/atomic-file.ts";
 import { fs } from "../../platform/builtins.ts";
 import { countDemoted } from "../count-demoted.ts";
 import { describeLayout } from "../describe-status.ts";
@@ -19,7 +19,7 @@ import type { Access, DatabaseFacts, DoctorFacts, FolderFacts, Process } from ".
 import { fileSystemOf, lockHolders } from "./proc.ts";
 import { syncedFolder } from "./synced-folder.ts";
 
-const { accessSync, constants, readdirSync, readFileSync, statfsSync, statSync } = fs;
+const { readdirSync, readFileSync, statfsSync, statSync } = fs;
 
 export async function gatherFacts(op: Operation): Promise<DoctorFacts> {
   const { places, engine, settings } = op;
@@ -103,15 +103,6 @@ function describeDatabase({ places }: Operation, { database, file, sidecars, swa
 function accessTo(path: string): Access {
   const mode = process.platform === "win32" ? null : statSync(path).mode & 0o777;
   return { readable: isReadable(path), writable: isWritable(path), mode };
-}
-
-function isReadable(path: string): boolean {
-  try {
-    accessSync(path, constants.R_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function lookAtFolder(path: string): FolderFacts {
