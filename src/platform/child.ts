@@ -55,7 +55,7 @@ export interface RunOptions {
  * What jobs make is short-lived, and V8 would let the room for that grow to a large part of what a child holds:
  * https://nodejs.org/api/cli.html#--max-semi-space-sizesize-in-mib
  */
-export const CHILD_FLAGS: readonly string[] = ["--max-semi-space-size=2"];
+export const CHILD_FLAGS: readonly string[] = ["--max-semi-space-size=1"];
 
 export class Child {
   readonly #process: ChildProcess;

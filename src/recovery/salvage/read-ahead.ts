@@ -8,8 +8,8 @@ import { fs } from "../../platform/builtins.ts";
 const { readSync } = fs;
 
 const WINDOW = 1 << 15;
-/** Tables, indexes and long values take turns; 1 MB in all. */
-const WINDOWS = 32;
+/** Tables, indexes and long values take turns. */
+const WINDOWS = 8;
 
 export class ReadAhead {
   readonly #fd: number;
