@@ -4,7 +4,7 @@
  *
  *   node test/faults/mutations/every-bit.ts [--every 1] [--first 0] [--without "the index"]
  *
- * `--every 97` turns each 97th bit. Ends with 1 when a turned bit was not seen. Takes about an hour.
+ * `--every 97` turns each 97th bit. Ends with 1 when a turned bit was not seen. Takes an hour or more.
  */
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
