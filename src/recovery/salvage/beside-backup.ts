@@ -53,8 +53,7 @@ export function pagesToCorrect(
     file.read(each.page, bytes) &&
     isSound(view, each.page, bytes);
   const wasWritten = differing.some(isWritten);
-  const isDamage = (each: Difference) =>
-    isFlipped(each) && (!wasWritten || (each.flips?.length === 1 && !isValue(backup, view, each)));
+  const isDamage = (each: Difference) => isFlipped(each) && !(wasWritten && mayBeWritten(backup, view, each));
   const misplaced = [...moved].filter(([, { isCertain }]) => isCertain || !wasWritten);
   return new Map([
     ...differing.filter(isDamage).map(({ page }): [number, Elsewhere] => [page, { source, page }]),
@@ -106,15 +105,14 @@ function isSound(view: BTreePage, page: number, bytes: Buffer): boolean {
   return view.parse(page) && view.sound;
 }
 
-/** Whether a bit is of what an application wrote: a value, the key of a row, the number of a child. */
-function isValue({ pages }: Backup, view: BTreePage, { page, flips }: Difference): boolean {
-  if (flips === null || !isTree(pages.map.type(page))) return true;
+/** Whether an application may have changed it: several bits, or one of a value, the key of a row, the number of a child. */
+function mayBeWritten({ pages }: Backup, view: BTreePage, { page, flips }: Difference): boolean {
+  const [flip, ...others] = flips ?? [];
+  if (flip === undefined || others.length > 0 || !isTree(pages.map.type(page))) return true;
   if (!pages.source.read(page, view.bytes) || !view.parse(page)) return true;
-  return flips.some((flip) => {
-    if (view.interior && flip >= RIGHT_CHILD && flip < RIGHT_CHILD + CHILD_SIZE) return true;
-    for (let cell = 0; cell < view.count; cell++) {
-      if (flip >= (view.start[cell] as number) && flip < (view.end[cell] as number)) return true;
-    }
-    return false;
-  });
+  if (view.interior && flip >= RIGHT_CHILD && flip < RIGHT_CHILD + CHILD_SIZE) return true;
+  for (let cell = 0; cell < view.count; cell++) {
+    if (flip >= (view.start[cell] as number) && flip < (view.end[cell] as number)) return true;
+  }
+  return false;
 }

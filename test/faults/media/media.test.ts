@@ -85,28 +85,28 @@ describe.skipIf(without.ext4 !== null)(`on a small disk with a journal, and one 
   test("3 trials: what was flushed is there after the repair", async () => {
     expect(await sampled(["read-only"], "ext4", 3)).toEqual([]);
   }, 180_000);
-});
 
-test("a database that was closed cleanly can still be read, and a launch that would write says what is amiss", async () => {
-  await onDisk(async (disk) => {
-    mkdirSync(disk.data);
-    const path = join(disk.data, "library.sqlite");
-    const settings = { path, migrations: false } as const;
-    const first = await guard(settings, { appVersion: "1.0.0" });
-    first.db.exec("CREATE TABLE book (title TEXT); INSERT INTO book VALUES ('Emma')");
-    await first.close();
-    disk.flush();
-    disk.turnReadOnly();
+  test("a database that was closed cleanly can still be read, and a launch that would write says what is amiss", async () => {
+    await onDisk(async (disk) => {
+      mkdirSync(disk.data);
+      const path = join(disk.data, "library.sqlite");
+      const settings = { path, migrations: false } as const;
+      const first = await guard(settings, { appVersion: "1.0.0" });
+      first.db.exec("CREATE TABLE book (title TEXT); INSERT INTO book VALUES ('Emma')");
+      await first.close();
+      disk.flush();
+      disk.turnReadOnly();
 
-    const refused = guard(settings, { appVersion: "1.0.0" });
-    await expect(refused).rejects.toMatchObject({ code: "DB_READ_ONLY", details: { path } });
-    const library = await guard(settings, { appVersion: "1.0.0", readonly: true });
-    expect(library.db.prepare("SELECT title FROM book").pluck().all()).toEqual(["Emma"]);
-    await library.close();
-    // It could not be unmounted while anything of it is open.
-    disk.mend();
-    await (await guard(settings, { appVersion: "1.0.0" })).close();
-  }, "ext4");
+      const refused = guard(settings, { appVersion: "1.0.0" });
+      await expect(refused).rejects.toMatchObject({ code: "DB_READ_ONLY", details: { path } });
+      const library = await guard(settings, { appVersion: "1.0.0", readonly: true });
+      expect(library.db.prepare("SELECT title FROM book").pluck().all()).toEqual(["Emma"]);
+      await library.close();
+      // It could not be unmounted while anything of it is open.
+      disk.mend();
+      await (await guard(settings, { appVersion: "1.0.0" })).close();
+    }, "ext4");
+  });
 });
 
 async function sampled(only: readonly string[], kind: DiskKind, limit: number): Promise<readonly string[]> {
