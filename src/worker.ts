@@ -8,6 +8,7 @@ import { isMainThread, parentPort } from "node:worker_threads";
 import type { BehindOrder, workBehind } from "./backups/behind.ts";
 import type { CheckFilesOrder, checkFiles } from "./backups/check-files.ts";
 import type { findFiles } from "./backups/extra-files.ts";
+import type { DigestOrder } from "./backups/own-digest.ts";
 import type { ProveBytesOrder, proveBytes } from "./backups/prove-bytes.ts";
 import type { stageBackup } from "./backups/stage.ts";
 import type { surveyBackups } from "./backups/survey.ts";
@@ -62,8 +63,7 @@ export interface Jobs {
 /** What its threads can do. */
 interface ThreadJobs {
   "check-part": { readonly input: PartOrder; readonly result: Inspection };
-  /** @see sealOwnDigest */
-  fingerprint: { readonly input: { path: string; markedAt: number | null }; readonly result: string };
+  digest: { readonly input: DigestOrder; readonly result: string };
 }
 
 type OnProgress = (progress: Progress) => void;
@@ -108,10 +108,7 @@ const jobs: Handlers<Jobs> = {
 const threadJobs: Handlers<ThreadJobs> = {
   "check-part": async ({ engine }, { path, options }) =>
     (await import("./database/integrity.ts")).inspect(engine, path, options),
-  fingerprint: async (_, { path, markedAt }) =>
-    markedAt === null
-      ? (await import("./database/read-raw.ts")).sha256Of(path)
-      : (await import("./backups/own-digest.ts")).sealOwnDigest(path, markedAt),
+  digest: async (_, order) => (await import("./backups/own-digest.ts")).digestOf(order),
 };
 
 function serve(

@@ -3,7 +3,7 @@
  * sidecars, with a row about itself and a digest of its own bytes, fully checked and flushed. Its name is given by others.
  */
 import { dirname, relative } from "node:path";
-import { checkFully, type Tools } from "../database/check.ts";
+import { checkFully, SPREAD_FROM, type Tools } from "../database/check.ts";
 import { inspect } from "../database/integrity.ts";
 import { fingerprint } from "../database/layout.ts";
 import type { Engine } from "../database/open.ts";
@@ -21,7 +21,7 @@ import { type Places, temporaryIn } from "../places.ts";
 import { type FileIdentity, syncFile } from "../platform/atomic-file.ts";
 import { fs, randomHex } from "../platform/builtins.ts";
 import type { Progress } from "../platform/child.ts";
-import { findMark } from "./own-digest.ts";
+import { type DigestOrder, digestOf, findMark } from "./own-digest.ts";
 
 const { statSync } = fs;
 
@@ -102,9 +102,10 @@ export async function describeCopy(
     fileMode: statSync(places.database).mode & 0o777,
   };
   const markedAt = writeDescription(tools.engine, path, row);
+  const toDigest: DigestOrder = { path, markedAt };
   // Its own digest apart, which no page hangs on, the file does not change any more while it is checked.
   const [sha256, warnings] = await Promise.all([
-    tools.crew.run<string>("fingerprint", { path, markedAt }),
+    statSync(path).size < SPREAD_FROM ? digestOf(toDigest) : tools.crew.run<string>("digest", toDigest),
     requireSound(tools, path, order, onProgress),
   ]);
   syncFile(path);

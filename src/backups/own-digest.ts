@@ -5,6 +5,7 @@
  *
  * First a mark, drawn by lot, is written as a row by SQLite, and the copy closed. Then the digest takes its place.
  */
+import { sha256Of } from "../database/read-raw.ts";
 import { named } from "../errors.ts";
 import { createSha256, fs } from "../platform/builtins.ts";
 
@@ -26,12 +27,23 @@ export function findMark(file: string, mark: string, page: { number: number; siz
   }
 }
 
+export interface DigestOrder {
+  readonly path: string;
+  /** Where the mark stands; null where there is none. */
+  readonly markedAt: number | null;
+}
+
+/** The SHA-256 of a file, which has its own digest in it then, if it has a mark. */
+export function digestOf({ path, markedAt }: DigestOrder): string {
+  return markedAt === null ? sha256Of(path) : sealOwnDigest(path, markedAt);
+}
+
 /**
  * Puts the digest in the place of the mark.
  *
  * @returns the SHA-256 of the file as it is then; what stands before the digest is read once for both
  */
-export function sealOwnDigest(file: string, at: number): string {
+function sealOwnDigest(file: string, at: number): string {
   return named(`giving ${file} its digest`, () => {
     const fd = openSync(file, "r+");
     try {

@@ -29,8 +29,8 @@ export interface CheckOptions extends Omit<InspectOptions, "check" | "part" | "h
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
-/** A smaller file is checked sooner than a thread has started, in bytes. */
-const SPREAD_FROM = 32 << 20;
+/** A smaller file is read sooner than a thread has started, in bytes. */
+export const SPREAD_FROM: number = 32 << 20;
 
 /** What a thread is told. */
 export interface PartOrder {

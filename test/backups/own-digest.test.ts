@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
-import { findMark, holdsOwnDigest, sealOwnDigest } from "../../src/backups/own-digest.ts";
+import { digestOf, findMark, holdsOwnDigest } from "../../src/backups/own-digest.ts";
 import { writeOwnDigest } from "../../src/database/stamp.ts";
 import { scratchFolder } from "../fixtures/scratch-folder.ts";
 
@@ -26,7 +26,7 @@ describe("the digest in a backup", () => {
   test.each([512, 4096, 65_536])("takes the place of its mark, in pages of %s bytes", (pageSize) => {
     const { file, at } = withMark(pageSize);
     const before = readFileSync(file);
-    const sha256 = sealOwnDigest(file, at ?? -1);
+    const sha256 = digestOf({ path: file, markedAt: at });
     const after = readFileSync(file);
     expect(sha256).toBe(hashOf(after));
     const digest = hashOf(Buffer.from(before.toString("latin1").replace(MARK, "0".repeat(64)), "latin1"));
@@ -37,14 +37,14 @@ describe("the digest in a backup", () => {
   test("is found beyond the first mebibyte", () => {
     const { file, at } = withMark(4096, 400);
     expect(at).toBeGreaterThan(1 << 20);
-    sealOwnDigest(file, at ?? -1);
+    digestOf({ path: file, markedAt: at });
     const digest = readFileSync(file, "latin1").slice(at ?? 0, (at ?? 0) + 64);
     expect(holdsOwnDigest(file, digest)).toBe(true);
   });
 
   test("does not hold after any bit was turned", () => {
     const { file, at } = withMark(512);
-    sealOwnDigest(file, at ?? -1);
+    digestOf({ path: file, markedAt: at });
     const good = readFileSync(file);
     const digest = good.toString("latin1", at ?? 0, (at ?? 0) + 64);
     for (let bit = 0; bit < good.length * 8; bit += 7) {
