@@ -56,25 +56,22 @@ describe.skipIf(why !== null).each(COMMANDS)("holdfast $name at a terminal", ({ 
     expect(terminal.screen).toContain("has changed");
   });
 
-  test.each([
-    ["a no", "n\n"],
-    ["an empty line", "\n"],
-    ["anything else", "yesterday\n"],
-    ["the end of the input", null],
-    ["Ctrl-C", CTRL_C],
-  ])("does nothing after %s", async (_, answer) => {
+  test("does nothing after a no, an empty line, anything else, the end of the input and Ctrl-C", async () => {
     const app = await application();
     const before = app.snapshot();
-    const terminal = new PseudoTerminal(app, ...args);
-    await terminal.sees(QUESTION);
-    if (answer === null) terminal.hangUp();
-    else terminal.type(answer);
-    expect(await terminal.ended()).toBe(130);
-    expect(terminal.screen).toMatch(
-      answer === CTRL_C ? /Error: .*aborted: it was interrupted/ : /Error: The answer was no/,
-    );
-    expect(app.snapshot()).toEqual(before);
-    expect(app.temporaries()).toEqual([]);
+    for (const answer of ["n\n", "\n", "yesterday\n", null, CTRL_C]) {
+      const terminal = new PseudoTerminal(app, ...args);
+      await terminal.sees(QUESTION);
+      if (answer === null) terminal.hangUp();
+      else terminal.type(answer);
+      const why = `after ${JSON.stringify(answer)}`;
+      expect(await terminal.ended(), why).toBe(130);
+      expect(terminal.screen, why).toMatch(
+        answer === CTRL_C ? /Error: .*aborted: it was interrupted/ : /Error: The answer was no/,
+      );
+      expect(app.snapshot(), why).toEqual(before);
+      expect(app.temporaries(), why).toEqual([]);
+    }
   });
 
   test("does not ask when it was told yes beforehand", async () => {
@@ -112,32 +109,30 @@ describe.skipIf(why !== null)("long work at a terminal", () => {
     },
   ] as const;
 
-  test.each(LONG)("is told by a bar, which is gone when $name is over", async ({ args, during }) => {
-    const app = await large();
-    const terminal = new PseudoTerminal(app, ...args);
-    await terminal.sees(during);
-    expect(await terminal.ended()).toBe(0);
-    expect(terminal.screen).toContain("has changed");
-    expect(terminal.screen).not.toMatch(BAR);
-  });
-
   test.each(LONG)(
-    "is given up after Ctrl-C in the middle of $name, and nothing is changed",
+    "$name is given up after Ctrl-C, and nothing is changed; left alone, it is done",
     async ({ args, during }) => {
       const app = await large();
       const before = app.snapshot();
-      const terminal = new PseudoTerminal(app, ...args);
-      await terminal.sees(during);
-      terminal.type(CTRL_C);
-      expect(await terminal.ended()).toBe(130);
-      expect(terminal.screen).toContain("Stopping where nothing is lost");
-      expect(terminal.screen).toMatch(/Error: .*was aborted: it was interrupted \(SIGINT\)/);
-      expect(terminal.screen).not.toMatch(BAR);
+      const stopped = new PseudoTerminal(app, ...args);
+      await stopped.sees(during);
+      stopped.type(CTRL_C);
+      expect(await stopped.ended()).toBe(130);
+      expect(stopped.screen).toContain("Stopping where nothing is lost");
+      expect(stopped.screen).toMatch(/Error: .*was aborted: it was interrupted \(SIGINT\)/);
+      expect(stopped.screen).not.toMatch(BAR);
       expect(app.temporaries()).toEqual([]);
       expect(app.titles()).toEqual(TITLES);
       const after = app.snapshot();
       expect(Object.keys(after)).toEqual(Object.keys(before));
       expect(after["library.sqlite"]).toBe(before["library.sqlite"]);
+
+      const whole = new PseudoTerminal(app, ...args);
+      await whole.sees(during);
+      expect(await whole.ended()).toBe(0);
+      expect(whole.screen).toContain("has changed");
+      // The bar is gone when it is over.
+      expect(whole.screen).not.toMatch(BAR);
     },
   );
 });

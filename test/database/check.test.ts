@@ -45,7 +45,7 @@ beforeAll(async () => {
     DROP TABLE gone;`);
   db.close();
   expect(statSync(join(MODEL, "large.sqlite")).size).toBeGreaterThan(32 << 20);
-}, 60_000);
+});
 
 afterAll(async () => {
   await tools.crew.dismiss();

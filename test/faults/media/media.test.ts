@@ -28,7 +28,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 describe.skipIf(without.tmpfs !== null)(`on a full disk${because("tmpfs")}`, () => {
   test(`${TRIALS} trials of ${TRIALS} flows: refused as DISK_FULL or open, and nothing is lost`, async () => {
     expect(await sampled(["squeeze", "links"], "tmpfs", TRIALS)).toEqual([]);
-  }, 180_000);
+  });
 
   test.each(["index-lost", "missing"])(
     "%s, with neither links nor room for a copy: a backup that cannot be looked at is no damaged one",
@@ -84,7 +84,7 @@ describe.skipIf(without.ext4 !== null)(`on a small disk with a journal, and one 
 
   test("3 trials: what was flushed is there after the repair", async () => {
     expect(await sampled(["read-only"], "ext4", 3)).toEqual([]);
-  }, 180_000);
+  });
 
   test("a database that was closed cleanly can still be read, and a launch that would write says what is amiss", async () => {
     await onDisk(async (disk) => {

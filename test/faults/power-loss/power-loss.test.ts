@@ -19,11 +19,11 @@ function cutOff(...args: string[]): Promise<{ status: number | string | null | u
 
 describe.skipIf(!able)(`power losses on a disk${REASON}`, () => {
   test("nothing that counted is lost, wherever the power is cut", async () => {
-    const flows = "first-launch,backup,upgrade,downgrade,corruption-with-sidecars";
-    const { status, told } = await cutOff("--flow", flows, "--limit", "12", "--seed", "20261121");
-    expect(told).toMatch(/^1[0-2] power losses tried, .* 0 lost something/m);
+    const flows = "first-launch,backup,corruption-with-sidecars";
+    const { status, told } = await cutOff("--flow", flows, "--limit", "6", "--seed", "20261121");
+    expect(told).toMatch(/^[56] power losses tried, .* 0 lost something/m);
     expect(status, told).toBe(0);
-  }, 180_000);
+  });
 
   test("control: a Holdfast that flushes nothing is seen to lose a backup", async () => {
     const noFlush = here("../control/no-flush.ts");
@@ -40,5 +40,5 @@ describe.skipIf(!able)(`power losses on a disk${REASON}`, () => {
     );
     expect(told).toContain("which was good");
     expect(status).toBe(1);
-  }, 60_000);
+  });
 });
