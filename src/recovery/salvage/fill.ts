@@ -2,14 +2,15 @@
  * Healing: the rows of a sound backup of the same database, for keys whose own rows stood on pages that cannot be read.
  * Where all of a gap stood on a page that is lost, the backup's rows fill it. Where only what led to the rows is lost,
  * the rows themselves have been found by now; of the others the backup's page tells whether they are lost with theirs,
- * or were deleted since: those are set aside, never brought back into their table. Where an index that can be read tells
- * which rows there were, that decides.
+ * or were deleted since: those are set aside, never brought back into their table. Where an index tells which rows there
+ * were, that decides; one that is damaged itself tells it of most.
  */
 import type { Connection, Engine } from "../../database/open.ts";
 import { LEDGER } from "../../database/own-tables.ts";
 import { countRows, fold, isInternal, readTables, rowsOf, type Table } from "../tables.ts";
 import { openSparingly } from "./donor-rows.ts";
 import type { Gap } from "./gaps.ts";
+import { type Fate, type IndexEvidence, readIndex } from "./index-evidence.ts";
 import { type Bound, type KeyedRow, KeyedRows } from "./key-range.ts";
 import type { NewDatabase } from "./new-database.ts";
 import { type KeyRange, rangesOn } from "./old-places.ts";
@@ -18,6 +19,7 @@ import type { Pages } from "./pages.ts";
 import type { Healing } from "./report.ts";
 import { type Entry, type FoundSchema, keyOf } from "./schema.ts";
 import { shapeOf } from "./shape.ts";
+import type { Skeleton } from "./skeleton.ts";
 import type { Target } from "./target.ts";
 import { exact, type Rowid } from "./varint.ts";
 
@@ -36,6 +38,7 @@ export interface FillTask {
   /** The damaged file. */
   readonly opened: Opened;
   readonly schema: FoundSchema;
+  readonly skeleton: Skeleton;
   readonly targets: readonly Target[];
   readonly database: NewDatabase;
   /** Pages whose rows are in lost and found. */
@@ -95,10 +98,12 @@ function fillTable(task: FillTask, db: Connection, target: Target): number {
   const rows = new KeyedRows(db, target.shape);
   const { gaps } = target;
   if (target.lost) return fillKnown(target, rows, target.lost);
+  const fateOf = fates(task, target);
   let lost: readonly KeyRange[] | undefined;
   let notTaken = 0;
   for (const [at, gap] of gaps.entries()) {
-    const take = (row: KeyedRow) => target.fill(row, at);
+    // It may also have got another key since, in a part of the index that cannot be read: it is set aside.
+    const take = (row: KeyedRow) => fateOf(row) !== "deleted" && target.fill(row, at);
     const within = boundsOf(gap, target);
     if (!gap.exact) {
       lost ??= lostRanges(task, target);
@@ -108,7 +113,7 @@ function fillTable(task: FillTask, db: Connection, target: Target): number {
       }
     }
     for (const row of rows.within(within)) {
-      if (gap.exact ? take(row) : target.has(row)) continue;
+      if (gap.exact ? take(row) : target.has(row) || (fateOf(row) === "lost" && take(row))) continue;
       target.refuse(row);
       notTaken++;
     }
@@ -127,6 +132,25 @@ function fillKnown(target: Target, rows: KeyedRows, lost: ReadonlySet<Rowid>): n
     }
   }
   return notTaken;
+}
+
+/** What the indexes of the table tell together; each is read when those before it leave a question open. */
+function fates({ opened, skeleton }: FillTask, { entry, rowidGaps }: Target): (row: KeyedRow) => Fate {
+  if (!rowidGaps) return () => "unknown";
+  const own = skeleton.indexes.filter(
+    ({ entry: { table, from } }) => fold(table) === fold(entry.name) && from === "file",
+  );
+  const read: (IndexEvidence | null)[] = [];
+  const evidenceOf = (at: number) => {
+    const index = own[at];
+    if (index && read.length === at) read.push(readIndex(opened.pages, index, rowidGaps));
+    return read[at];
+  };
+  return (row) => {
+    const told = new Set<Fate>();
+    for (let at = 0; at < own.length && !told.has("lost"); at++) told.add(evidenceOf(at)?.fateOf(row) ?? "unknown");
+    return told.has("lost") ? "lost" : told.has("deleted") ? "deleted" : "unknown";
+  };
 }
 
 function boundsOf({ after, upTo }: Gap, { shape }: Target): Bound[] {

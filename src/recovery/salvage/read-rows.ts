@@ -6,7 +6,7 @@ import { salvageFreePages } from "./deleted.ts";
 import { DonorRows } from "./donor-rows.ts";
 import type { Backup } from "./fill.ts";
 import { markLostTrunks } from "./free-pages.ts";
-import { rowidsInGaps } from "./index-evidence.ts";
+import { readIndex } from "./index-evidence.ts";
 import { claimIndex, KeyWalk } from "./key-walk.ts";
 import { LiveRows } from "./live-rows.ts";
 import type { LostAndFound } from "./lost-and-found.ts";
@@ -78,8 +78,10 @@ function tellLost(pages: Pages, target: Target, intact: readonly KnownIndex[]): 
   if (!rowidGaps?.any) return;
   const own = intact.filter((index) => fold(index.entry.table) === fold(entry.name));
   for (const index of own.sort((a, b) => a.fields - b.fields)) {
-    target.lost = rowidsInGaps(pages, index, rowidGaps);
-    if (target.lost) return;
+    const evidence = readIndex(pages, index, rowidGaps);
+    if (!evidence?.whole) continue;
+    target.lost = evidence.rowids;
+    return;
   }
 }
 

@@ -7,6 +7,7 @@ import { quote } from "../../database/quote.ts";
 import { tokensOf } from "../../database/statements.ts";
 import { messageOf } from "../../errors.ts";
 import { fold, rowsOf } from "../tables.ts";
+import { isCollation, type KeyPart } from "./key-order.ts";
 import type { Entry, FoundSchema } from "./schema.ts";
 import { type Shape, shapeOf } from "./shape.ts";
 
@@ -17,10 +18,17 @@ export interface NotRebuilt {
   readonly reason: string;
 }
 
+export interface IndexKey extends KeyPart {
+  /** Its place among the fields of the table. */
+  readonly place: number;
+}
+
 export interface KnownIndex {
   readonly entry: Entry;
   /** How many values its records have. */
   readonly fields: number;
+  /** What it is ordered by, before the rowid; null where that is no column, or its order only the application knows. */
+  readonly keys: readonly IndexKey[] | null;
   /** The last of them is a rowid. */
   readonly endsInRowid: boolean;
   /** It has only some of the table's rows: https://sqlite.org/partialindex.html. */
@@ -87,12 +95,16 @@ function build(db: Connection, all: readonly Entry[][]): Skeleton {
   return {
     tables: made,
     virtualTables: ofType("table").flatMap(([entry]) => (entry && virtual(entry) ? [entry] : [])),
-    indexes: [...explicit, ...implicit].map((entry) => ({
-      entry,
-      fields: fieldsOf(db, entry),
-      partial: partial.has(fold(entry.name)),
-      endsInRowid: made.find(({ shape }) => fold(shape.table) === fold(entry.table))?.shape.keyFields === null,
-    })),
+    indexes: [...explicit, ...implicit].map((entry) => {
+      const shape = made.find((table) => fold(table.shape.table) === fold(entry.table))?.shape;
+      return {
+        entry,
+        fields: fieldsOf(db, entry),
+        keys: shape ? keysOf(db, entry, shape) : null,
+        partial: partial.has(fold(entry.name)),
+        endsInRowid: shape?.keyFields === null,
+      };
+    }),
     // A trigger may be on a view, or on a virtual table, which is not there yet.
     later: [...explicit, ...[...ofType("view"), ...ofType("trigger")].flatMap(([entry]) => entry ?? [])],
     notRebuilt,
@@ -142,6 +154,21 @@ function partialIndexesOf(db: Connection, table: string): string[] {
 
 function hasIndex(db: Connection, { name }: Entry): boolean {
   return fieldsOf(db, { name }) > 0;
+}
+
+function keysOf(db: Connection, { name }: Entry, { fields }: Shape): IndexKey[] | null {
+  const columns = rowsOf<{ name: string | null; desc: number; coll: string; key: number }>(
+    db,
+    `PRAGMA main.index_xinfo(${quote(name)})`,
+  ).filter(({ key }) => key === 1);
+  const keys: IndexKey[] = [];
+  for (const { name: column, desc, coll } of columns) {
+    const place = fields.findIndex((field) => field.column === column);
+    const collation = coll.toUpperCase();
+    if (place < 0 || !isCollation(collation)) return null;
+    keys.push({ place, collation, descending: desc === 1 });
+  }
+  return keys;
 }
 
 function fieldsOf(db: Connection, { name }: Pick<Entry, "name">): number {

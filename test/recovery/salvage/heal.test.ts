@@ -10,7 +10,7 @@ import { Draw } from "../../faults/mutations/draw.ts";
 import { DAMAGES, flipBits, pageOneZeroed } from "./damages.ts";
 import { type Original, remember } from "./judge.ts";
 import type { Build } from "./library.ts";
-import { backedUp, healed, MANY, PAGE, pagesOf, zero } from "./pair.ts";
+import { backedUp, healed, MANY, PAGE, type Pair, pagesOf, zero } from "./pair.ts";
 import { bytesOfValues, prepare, prepareChanged } from "./trial.ts";
 
 const engine = await loadEngine();
@@ -174,6 +174,20 @@ describe("case by case", () => {
     expect(report.unreadable.ranges.flat()).toContain(lost);
   });
 
+  /** The page of a row. */
+  function leafOf({ file, db }: Pair, id: number): number {
+    const before = db.prepare("SELECT count(*) FROM t WHERE id < ?").pluck().get(id) as number;
+    return pagesOf(file, "t")[before]?.[0] as number;
+  }
+
+  /** The leaves of an index, in its order. */
+  function entriesOf(file: string, index: string): number[] {
+    const bytes = readFileSync(file);
+    const at = (rootOf(file, index) - 1) * PAGE;
+    const cells = Array.from({ length: bytes.readUInt16BE(at + 3) }, (_, n) => bytes.readUInt16BE(at + 12 + 2 * n));
+    return [...cells.map((cell) => bytes.readUInt32BE(at + cell)), bytes.readUInt32BE(at + 8)];
+  }
+
   const INDEXED = `CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT, u INT);
     ${MANY} INSERT INTO t SELECT i, hex(zeroblob(40)), i FROM c; CREATE UNIQUE INDEX t_u ON t (u);`;
 
@@ -189,6 +203,28 @@ describe("case by case", () => {
     expect(one(`SELECT count(*) FROM t WHERE id = ${second}`)).toBe(0);
     expect(report.tables[0]).toMatchObject({ fromBackup: ids.length - 1, lostAtMost: 0n });
     expect(report.healing).toMatchObject({ notTaken: 0 });
+  });
+
+  test("an index that is damaged itself tells it of all but the keys that it lacks", () => {
+    const told = backedUp(INDEXED);
+    told.db.exec("DELETE FROM t WHERE id = 100");
+    const { one, report } = healed(told, [leafOf(told, 100), entriesOf(told.file, "t_u").at(-1) as number]);
+    expect(one("SELECT count(*) FROM t")).toBe(599);
+    expect(report.healing).toMatchObject({ notTaken: 1 });
+
+    const untold = backedUp(INDEXED);
+    untold.db.exec("DELETE FROM t WHERE id = 100");
+    const both = healed(untold, [leafOf(untold, 100), ...entriesOf(untold.file, "t_u")]);
+    expect(both.one("SELECT count(*) FROM t")).toBe(600);
+  });
+
+  test("and of a row that is in use, wherever it stood when the backup was taken", () => {
+    const pair = backedUp(`CREATE TABLE other (x); INSERT INTO other VALUES (zeroblob(80000)); ${INDEXED}`);
+    pair.db.exec("DROP TABLE other; VACUUM");
+    const lost = [rootOf(pair.file, "t"), leafOf(pair, 100), entriesOf(pair.file, "t_u").at(-1) as number];
+    const { one, report } = healed(pair, lost);
+    expect(one("SELECT count(*) FROM t")).toBe(600);
+    expect(report).toMatchObject({ healing: { notTaken: 0 }, lostAndFound: null });
   });
 
   test("without that, a row whose values have gone to a newer one is not brought back beside it", () => {
