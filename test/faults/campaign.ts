@@ -5,7 +5,7 @@ import { FLOWS, type Flow } from "./flows.ts";
 import { describePoint, type Fault, type Point } from "./points.ts";
 import { layOutApp } from "./run-app.ts";
 import { Template } from "./template.ts";
-import { attempt, type Recording, record, type Stage, type Verdict } from "./trial.ts";
+import { attempt, record, type Stage, type Verdict } from "./trial.ts";
 
 export interface Case {
   readonly stage: Stage;
@@ -49,24 +49,15 @@ export function flowsNamed(name: string | undefined): readonly Flow[] {
 
 /** All single faults of a flow. */
 export async function casesOf(stage: Stage, onUndurable?: (what: string) => void): Promise<readonly Case[]> {
-  const { points, undurable } = await recordBoth(stage, []);
+  const { points, undurable } = await record(stage);
   for (const each of undurable) onUndurable?.(each);
   return points.map((point) => ({ stage, points: [point] }));
 }
 
 /** Faults of the launch that recovers from that one. */
 export async function casesAfter({ stage, points: earlier }: Case): Promise<readonly Case[]> {
-  const { points } = await recordBoth(stage, earlier);
+  const { points } = await record(stage, { earlier });
   return points.map((point) => ({ stage, points: [...earlier, point] }));
-}
-
-async function recordBoth(stage: Stage, earlier: readonly Point[]): Promise<Recording> {
-  const main = await record(stage, "main", { earlier });
-  const child = await record(stage, "child", { earlier });
-  return {
-    points: [...main.points, ...child.points],
-    undurable: [...main.undurable, ...child.undurable],
-  };
 }
 
 export interface Progress {

@@ -63,8 +63,8 @@ describe.skipIf(!hasStrace)(`faults at system calls${REASON}`, () => {
 
   test("control: a flush that is left out is seen", async () => {
     const stage = await setStage(named("downgrade"), join(folder, "control-of-flushes"));
-    expect((await record(stage, "main", { forget: /^fsync.*-intent-.*$/gm })).undurable).not.toEqual([]);
-    expect((await record(stage, "main", { forget: /^fsync.*$/gm })).undurable.length).toBeGreaterThan(5);
+    expect((await record(stage, { forget: /^fsync.*-intent-.*$/gm })).undurable).not.toEqual([]);
+    expect((await record(stage, { forget: /^fsync.*$/gm })).undurable.length).toBeGreaterThan(5);
   });
 
   test("control: a backup that is removed before the new one has its name is seen", async () => {

@@ -4,7 +4,8 @@
  */
 
 /** `main` is the application's own process, `child` is Holdfast's. All that they write is written by their first threads. */
-export type Role = "main" | "child";
+export const ROLES = ["main", "child"] as const;
+export type Role = (typeof ROLES)[number];
 /** `EPERM`: a file system without links says so. */
 export type Fault = "KILL" | "EIO" | "ENOSPC" | "EPERM";
 

@@ -5,7 +5,7 @@ import { findUndurable } from "./durability.ts";
 import type { Flow } from "./flows.ts";
 import { nextLaunch } from "./next-launch.ts";
 import { goodBackups, hashOf, isKept, judgeAtOnce, judgeFiles, judgeOutput, missingTitles, read } from "./oracle.ts";
-import { type Point, pointsIn, type Role, readCalls } from "./points.ts";
+import { type Point, pointsIn, ROLES, readCalls } from "./points.ts";
 import type { AppRun } from "./run-app.ts";
 import { committedIn, runApp } from "./run-app.ts";
 import { callsOf, logsOf, type Tracing } from "./strace.ts";
@@ -44,19 +44,20 @@ export interface Recording {
 /** @param forget calls that are struck from the record before it is judged, for the control */
 export async function record(
   stage: Stage,
-  role: Role,
   { earlier = [], forget }: { earlier?: readonly Point[]; forget?: RegExp } = {},
 ): Promise<Recording> {
   const place = layOut(stage);
-  for (const [n, point] of earlier.entries()) await launch(stage, place, n, { role: point.role, point });
+  for (const [n, point] of earlier.entries()) await launch(stage, place, n, { roles: [point.role], point });
   const sealed = isSealed(place.data);
-  const { tracing } = await launch(stage, place, earlier.length, { role, point: null });
-  const [log = ""] = logsOf(tracing);
+  const { tracing } = await launch(stage, place, earlier.length, { roles: ROLES, point: null });
+  const logs = ROLES.map((role) => ({ role, log: logsOf(tracing, role)[0] ?? "" }));
   rmSync(place.root, { recursive: true, force: true });
-  const judged = forget === undefined ? log : log.replaceAll(forget, "");
+  const judged = (log: string) => (forget === undefined ? log : log.replaceAll(forget, ""));
   return {
-    points: pointsIn(role, readCalls(log, place.data)),
-    undurable: findUndurable(judged, place.data, sealed).map((what) => `${stage.flow.name}, ${role}: ${what}`),
+    points: logs.flatMap(({ role, log }) => pointsIn(role, readCalls(log, place.data))),
+    undurable: logs.flatMap(({ role, log }) =>
+      findUndurable(judged(log), place.data, sealed).map((what) => `${stage.flow.name}, ${role}: ${what}`),
+    ),
   };
 }
 
@@ -71,8 +72,8 @@ export async function attempt(stage: Stage, points: readonly Point[]): Promise<V
   const story: string[] = [];
   let reached = true;
   for (const [n, point] of points.entries()) {
-    const { run, tracing } = await launch(stage, place, n, { role: point.role, point });
-    reached &&= isReached(callsOf(tracing, data), point);
+    const { run, tracing } = await launch(stage, place, n, { roles: [point.role], point });
+    reached &&= isReached(callsOf(tracing, point.role, data), point);
     story.push(...run.words.map((word) => JSON.stringify(word)), ...(run.errors ? [run.errors.slice(0, 2000)] : []));
     rows.push(...committedIn(run));
     if (run.words.some((word) => "done" in word)) rows.push(...(flow.brings ?? []));

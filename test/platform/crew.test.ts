@@ -25,7 +25,7 @@ function files(count: number): string[] {
 test("more work than threads is done all the same, and each gets its own result", async () => {
   const threads = crew(2);
   const paths = files(7);
-  expect(await Promise.all(paths.map((path) => threads.run("fingerprint", { path, markedAt: null })))).toEqual(
+  expect(await Promise.all(paths.map((path) => threads.run("digest", { path, markedAt: null })))).toEqual(
     paths.map(hashOf),
   );
 });
@@ -33,21 +33,21 @@ test("more work than threads is done all the same, and each gets its own result"
 test("what fails in a thread is thrown as what it was, and the thread works on", async () => {
   const threads = crew(1);
   const [path = ""] = files(1);
-  await expect(threads.run("fingerprint", { path: `${path}-gone`, markedAt: null })).rejects.toMatchObject({
+  await expect(threads.run("digest", { path: `${path}-gone`, markedAt: null })).rejects.toMatchObject({
     code: "IO_FAILED",
   });
   await expect(threads.run("no such job", {})).rejects.toThrow('there is no job "no such job"');
-  expect(await threads.run("fingerprint", { path, markedAt: null })).toBe(hashOf(path));
+  expect(await threads.run("digest", { path, markedAt: null })).toBe(hashOf(path));
 });
 
 test("a crew that was dismissed fails what was at hand, and can be called again", async () => {
   const threads = crew(1);
   const [path = ""] = files(1);
-  const cut = threads.run("fingerprint", { path, markedAt: null });
+  const cut = threads.run("digest", { path, markedAt: null });
   cut.catch(() => {});
   await threads.dismiss();
   await expect(cut).rejects.toThrow("ended before its work was done");
-  expect(await threads.run("fingerprint", { path, markedAt: null })).toBe(hashOf(path));
+  expect(await threads.run("digest", { path, markedAt: null })).toBe(hashOf(path));
 });
 
 test("a thread that is still loading is ended only when it has loaded: a native addon would end the process with it", async () => {

@@ -50,9 +50,9 @@ export async function losePower(
     const writeOut =
       writeOutMs === null ? null : spawn("sh", ["-c", `sleep ${writeOutMs / 1000}; sync -f "$0"`, mountPoint]);
     const over = writeOut && new Promise((resolve) => writeOut.once("close", resolve));
-    const { run, tracing } = await launch(stage, place, 0, { role: point.role, point });
+    const { run, tracing } = await launch(stage, place, 0, { roles: [point.role], point });
     await over;
-    const reached = isReached(callsOf(tracing, place.data), point);
+    const reached = isReached(callsOf(tracing, point.role, place.data), point);
     disk.cut();
     machine.start();
     const faults = [...judgeAtOnce(place.data, before.good, place.scratch)];
