@@ -639,6 +639,15 @@ const ROWS: readonly Row[] = [
     "DB_READ_ONLY",
   ],
   [
+    "a medium that nobody can write to",
+    withData({ fileSystem: on("squashfs", "always"), access: { ...access, writable: false } }),
+    "permissions",
+    "problem",
+    "/data is on a file system that nobody can write to (squashfs)",
+    "Copy what is in /data to a disk that can be written.",
+    "DB_READ_ONLY",
+  ],
+  [
     "a database that others may read",
     withDatabase({ access: { ...access, mode: 0o644 } }),
     "permissions",
@@ -1052,14 +1061,15 @@ describe("/proc", () => {
   });
 
   test.each([
-    ["rw,relatime", "rw,errors=remount-ro", null],
-    ["ro,relatime", "rw", "mounted"],
-    ["ro,relatime", "ro", "mounted"],
-    ["rw,relatime", "ro,errors=remount-ro", "failed"],
-    ["rw,relatime", "rw,errors=remount-ro,emergency_ro", "failed"],
-  ])("a mount with %s of a file system with %s: read-only %s", (ofMount, ofAll, readOnly) => {
-    const line = `41 26 7:0 / /data ${ofMount} shared:1 - ext4 /dev/loop0 ${ofAll}`;
-    expect(fileSystemOf("/data/backups", line)).toEqual({ point: "/data", type: "ext4", readOnly });
+    ["rw,relatime", "ext4", "rw,errors=remount-ro", null],
+    ["ro,relatime", "ext4", "rw", "mounted"],
+    ["ro,relatime", "ext4", "ro", "mounted"],
+    ["rw,relatime", "ext4", "ro,errors=remount-ro", "failed"],
+    ["rw,relatime", "ext4", "rw,errors=remount-ro,emergency_ro", "failed"],
+    ["rw,relatime", "squashfs", "ro,errors=continue", "always"],
+  ])("a mount with %s of a file system %s with %s: read-only %s", (ofMount, type, ofAll, readOnly) => {
+    const line = `41 26 7:0 / /data ${ofMount} shared:1 - ${type} /dev/loop0 ${ofAll}`;
+    expect(fileSystemOf("/data/backups", line)).toEqual({ point: "/data", type, readOnly });
   });
 
   test("names the processes that hold a lock on a file, and not those that wait", () => {

@@ -5,8 +5,11 @@ export interface FileSystem {
   readonly point: string;
   /** As in `nfs4`. */
   readonly type: string;
-  /** `mounted`: as somebody asked; `failed`: the kernel has turned it read-only by itself; null: it can be written. */
-  readonly readOnly: "mounted" | "failed" | null;
+  /**
+   * `mounted`: as somebody asked; `always`: none of its kind can be written; `failed`: the kernel has turned it read-only
+   * by itself; null: it can be written.
+   */
+  readonly readOnly: "mounted" | "always" | "failed" | null;
 }
 
 /**
@@ -28,13 +31,16 @@ export function fileSystemOf(path: string, mountinfo: string): FileSystem | null
     const above = point === "/" || path === point || path.startsWith(`${point}/`);
     // Of two on one point, the later one hides the earlier.
     if (above && point.length >= (best?.point.length ?? 0))
-      best = { point, type, readOnly: howReadOnly(options.split(","), ofAll.split(",")) };
+      best = { point, type, readOnly: howReadOnly(type, options.split(","), ofAll.split(",")) };
   }
   return best;
 }
 
+const ALWAYS_READ_ONLY: readonly string[] = ["iso9660", "squashfs", "erofs", "cramfs", "romfs"];
+
 /** The kernel turns a file system read-only as a whole, and leaves the mounts of it as they are. */
-function howReadOnly(ofMount: readonly string[], ofAll: readonly string[]): FileSystem["readOnly"] {
+function howReadOnly(type: string, ofMount: readonly string[], ofAll: readonly string[]): FileSystem["readOnly"] {
+  if (ALWAYS_READ_ONLY.includes(type)) return "always";
   if (ofMount.includes("ro")) return "mounted";
   return ofAll.includes("ro") || ofAll.includes("emergency_ro") ? "failed" : null;
 }

@@ -79,6 +79,10 @@ function readOnlyMedium({ path, fileSystem: found }: FolderFacts): Diagnosis | n
     const message = `${path} is on a file system that is mounted read-only.`;
     return problem("permissions", "DB_READ_ONLY", message, `mount -o remount,rw "${found.point}"`);
   }
+  if (found.readOnly === "always") {
+    const message = `${path} is on a file system that nobody can write to (${found.type}).`;
+    return problem("permissions", "DB_READ_ONLY", message, `Copy what is in ${path} to a disk that can be written.`);
+  }
   const message = `${path} is on a file system that the system itself has turned read-only, as it does after an error: the disk may be failing.`;
   const remedy = `Copy what is in ${path} to another disk before anything else, then have the disk of ${found.point} checked.`;
   return problem("permissions", "DB_READ_ONLY", message, remedy);
