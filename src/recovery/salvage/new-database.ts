@@ -12,7 +12,7 @@ import { moveDuplicates } from "./duplicates.ts";
 import { LostAndFound } from "./lost-and-found.ts";
 import type { Opened } from "./open-pages.ts";
 import type { Entry } from "./schema.ts";
-import { createEntry, type NotRebuilt, type Skeleton } from "./skeleton.ts";
+import { createEntry, isUniqueIndex, type NotRebuilt, type Skeleton } from "./skeleton.ts";
 import type { Rowid } from "./varint.ts";
 import { restoreVirtualTables } from "./virtual-tables.ts";
 
@@ -82,10 +82,10 @@ export class NewDatabase {
     return typeof sequence === "number" || typeof sequence === "bigint" ? sequence : null;
   }
 
-  /** Once all rows are there that could be read: those that are added after them meet its constraints. */
-  buildIndexes({ later }: Skeleton): void {
+  /** Once all rows are there that could be read: those that are added after them must not contradict them. */
+  buildUniqueIndexes({ later }: Skeleton): void {
     this.db.exec("COMMIT");
-    for (const entry of later.filter(({ type }) => type === "index")) this.#build(entry);
+    for (const entry of later.filter(isUniqueIndex)) this.#build(entry);
   }
 
   /** Adds rows, before any trigger is there. */
@@ -111,7 +111,7 @@ export class NewDatabase {
    */
   complete({ later, virtualTables }: Skeleton, damaged: readonly string[]): NotRebuilt[] {
     this.add(() => this.#setSequences());
-    for (const entry of later.filter(({ type }) => type !== "index")) this.#build(entry);
+    for (const entry of later.filter((each) => !isUniqueIndex(each))) this.#build(entry);
     this.#notRebuilt.push(...restoreVirtualTables(this.db, virtualTables, damaged));
     return this.#notRebuilt;
   }

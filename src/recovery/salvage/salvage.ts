@@ -105,7 +105,7 @@ function write(engine: Engine, order: SalvageOrder, opened: Opened, known: Known
     const isBackup = order.backup !== undefined;
     const work = { ...known, opened, targets, lost: database.lostAndFound, isBackup, deleted: order.deleted ?? false };
     const { freeKnown, setAside } = readRows(engine, work);
-    database.buildIndexes(skeleton);
+    database.buildUniqueIndexes(skeleton);
     const backup = known.donor;
     const healing = backup && heal({ ...work, engine, backup, database, setAside });
     const notRebuilt = [...skeleton.notRebuilt, ...database.complete(skeleton, damagedNames(targets))];

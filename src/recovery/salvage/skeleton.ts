@@ -139,6 +139,10 @@ export function createEntry(db: Connection, { type, name, sql }: Entry): void {
   }
 }
 
+export function isUniqueIndex({ type, sql }: Entry): boolean {
+  return type === "index" && [...firstTokens(sql ?? "")][1]?.toUpperCase() === "UNIQUE";
+}
+
 function* firstTokens(sql: string): Generator<string> {
   let left = 3;
   for (const token of tokensOf(sql)) {
