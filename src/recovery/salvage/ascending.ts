@@ -18,11 +18,15 @@ export function ascending(values: readonly Rowid[], ok: Uint8Array, count: numbe
   return inOrder ? null : longestRun(values, ok, count);
 }
 
-/** Where one of several may be the wrong one, none is taken. */
+/**
+ * Where one of several may be the wrong one, none is taken. Between two that are right, there is room for all that stand
+ * between them: so less their places, values in order do not descend.
+ */
 function longestRun(values: readonly Rowid[], ok: Uint8Array, count: number): Uint8Array {
   const places = [...Array(count).keys()].filter((n) => ok[n] === 1);
-  const upTo = runLengths(places, (a, b) => (values[a] as Rowid) < (values[b] as Rowid));
-  const from = runLengths(places.toReversed(), (a, b) => (values[a] as Rowid) > (values[b] as Rowid));
+  const rest = values.slice(0, count).map((value, n) => (typeof value === "bigint" ? value - BigInt(n) : value - n));
+  const upTo = runLengths(places, (a, b) => (rest[a] as Rowid) <= (rest[b] as Rowid));
+  const from = runLengths(places.toReversed(), (a, b) => (rest[a] as Rowid) >= (rest[b] as Rowid));
   const longest = Math.max(0, ...upTo.values());
   const isIn = (n: number) => (upTo.get(n) ?? 0) + (from.get(n) ?? 0) - 1 === longest;
   const candidates = Map.groupBy(places.filter(isIn), (n) => upTo.get(n));

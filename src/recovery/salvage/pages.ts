@@ -70,7 +70,9 @@ export class Pages {
     if (!payload || !this.records.parse(payload.bytes, payload.at, size)) return null;
     const values = this.records.values(payload.bytes, shape?.plain);
     if (!values) return null;
-    const misfit = shape && misfitOf(shape, this.records.types, this.records.count);
+    const misfit = payload.contested
+      ? "a page that it goes on to is another's as well"
+      : shape && misfitOf(shape, this.records.types, this.records.count);
     return { values, misfit, odd: this.records.odd };
   }
 

@@ -14,6 +14,8 @@ const BEFORE_ZEROS = 16;
 export interface Payload {
   readonly bytes: Buffer;
   readonly at: number;
+  /** One of its pages is the next of another's as well, and nobody can tell whose it is. */
+  readonly contested: boolean;
 }
 
 export class PayloadReader {
@@ -32,8 +34,8 @@ export class PayloadReader {
   }
 
   /**
-   * The payload of a cell in one piece, until the next is asked for; its pages have their owner then. Null where a page
-   * of its chain is damaged, which is noted in the map.
+   * The payload of a cell in one piece, until the next is asked for; its pages have their owner then, if nobody else may
+   * be. Null where a page of its chain is damaged, which is noted in the map.
    *
    * @param freed whether its pages are free: those of a deleted row are
    */
@@ -41,11 +43,11 @@ export class PayloadReader {
     const local = view.local[cell] as number;
     const size = view.payloadSize[cell] as number;
     const at = view.payloadAt[cell] as number;
-    if (size === local) return { bytes: view.bytes, at };
+    if (size === local) return { bytes: view.bytes, at, contested: false };
     if (size > local + this.#source.pages * (this.#usable - 4)) return null;
     this.#chain.length = 0;
     const whole = this.#follow(view, cell, freed);
-    if (!whole) for (const page of this.#chain) this.#map.release(page);
+    if (!whole || whole.contested) for (const page of this.#chain) this.#map.release(page);
     return whole;
   }
 
@@ -54,6 +56,7 @@ export class PayloadReader {
     const size = view.payloadSize[cell] as number;
     const at = view.payloadAt[cell] as number;
     let done = local;
+    let contested = false;
     this.#reserve(done);
     view.bytes.copy(this.#whole, 0, at, at + local);
     for (let page = view.overflowOf(cell); done < size; page = this.#page.readUInt32BE(0)) {
@@ -63,6 +66,7 @@ export class PayloadReader {
         this.#map.miss(page);
         return null;
       }
+      contested ||= this.#map.predecessors(page) > Math.min(1, this.#chain.length);
       this.#map.claim(page);
       this.#chain.push(page);
       this.#reserve(done + take);
@@ -70,14 +74,12 @@ export class PayloadReader {
       done += take;
     }
     if (this.#page.readUInt32BE(0) !== 0) return null;
-    return { bytes: this.#whole.subarray(0, size), at: 0 };
+    return { bytes: this.#whole.subarray(0, size), at: 0, contested };
   }
 
-  /** A page that two others go on to is the next of one of them, and nobody can tell of which. */
   #isNext(page: number, freed: boolean): boolean {
     const map = this.#map;
-    if (page < 2 || !map.isOpen(page) || !map.isOther(page) || map.isFree(page) !== freed) return false;
-    return map.predecessors(page) <= Math.min(1, this.#chain.length);
+    return page >= 2 && map.isOpen(page) && map.isOther(page) && map.isFree(page) === freed;
   }
 
   /** A last page that is all zero looks as if it were whole; but values seldom end in zeros right at a page. */

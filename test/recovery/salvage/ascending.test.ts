@@ -13,6 +13,9 @@ test.each([
   ["the first is wrong", [90, 2, 3, 4], [2, 3, 4]],
   ["the last is wrong", [2, 3, 4, 1], [2, 3, 4]],
   ["either of two may be the wrong one: neither is believed", [1, 2, 5, 5, 9], [1, 2, 9]],
+  ["the second of two leaves no room for the first", [1, 2, 2, 4], [1, 2, 4]],
+  ["the first of two leaves no room for the second", [1n, 3, 3, 4], [1n, 3, 4]],
+  ["one that is in order leaves no room for what stands before it", [10, 11, 12, 11, 14], [10, 11, 12, 14]],
   ["nothing tells which", [2, 1], []],
   ["no values", [], null],
 ])("of rowids of which %s", (_, values, kept) => {

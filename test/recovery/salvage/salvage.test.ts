@@ -215,7 +215,7 @@ test("a row that one of two overflow pages is lost of is not made up", () => {
   }
 });
 
-test("where two rows lead to the same overflow page, neither is believed", () => {
+test("where two rows lead to the same overflow page, neither is believed, and both are in lost and found", () => {
   const file = make(
     scratchFolder(),
     "CREATE TABLE t (id INTEGER PRIMARY KEY, a); INSERT INTO t VALUES (1, randomblob(9000)), (2, randomblob(9000)), (3, 'last')",
@@ -228,6 +228,7 @@ test("where two rows lead to the same overflow page, neither is believed", () =>
   const salvaged = run(file);
   expect(salvaged.all("SELECT id FROM t")).toEqual([[3n]]);
   expect(table(salvaged, "t")).toMatchObject({ broken: 2, gaps: [{ upTo: [2n] }] });
+  expect(salvaged.report.lostAndFound?.reasons).toEqual({ "t: a page that it goes on to is another's as well": 2 });
 });
 
 test("a value that ends in zeros, page after page, is whole", () => {
