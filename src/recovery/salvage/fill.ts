@@ -95,7 +95,7 @@ function isSameSchema({ schema, backup }: FillTask): boolean {
 
 /** @returns how many rows of the backup in its gaps were not taken */
 function fillTable(task: FillTask, db: Connection, target: Target): number {
-  const rows = new KeyedRows(db, target.shape);
+  const rows = new KeyedRows(db, target.shape, task.backup.pages.records.encoding);
   const { gaps } = target;
   if (target.lost) return fillKnown(target, rows, target.lost);
   const fateOf = fates(task, target);
@@ -112,8 +112,9 @@ function fillTable(task: FillTask, db: Connection, target: Target): number {
         for (const row of rows.within(both)) take(row);
       }
     }
-    for (const row of rows.within(within)) {
-      if (gap.exact ? take(row) : target.has(row) || (fateOf(row) === "lost" && take(row))) continue;
+    const rest = gap.exact ? rows.within(within) : rows.lacking(within, (row) => target.has(row));
+    for (const row of rest) {
+      if ((gap.exact || fateOf(row) === "lost") && take(row)) continue;
       target.refuse(row);
       notTaken++;
     }

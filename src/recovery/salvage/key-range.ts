@@ -5,6 +5,8 @@ import { ExactText } from "../exact-text.ts";
 import { Query } from "../query.ts";
 import { rowsOf } from "../tables.ts";
 import type { Row, Value } from "../values.ts";
+import { isCollation, type KeyOrder, type KeyPart, keyOrder } from "./key-order.ts";
+import type { Encoding } from "./record.ts";
 import type { Shape } from "./shape.ts";
 import type { Rowid } from "./varint.ts";
 
@@ -21,10 +23,28 @@ export interface KeyedRow {
   readonly values: Row;
 }
 
-interface KeyPart {
+interface KeyColumn {
   /** As SQL compares it. */
   readonly sql: string;
   readonly descending: boolean;
+  readonly collation: string;
+}
+
+/** A condition, and what it is given. */
+interface Part {
+  readonly conditions: readonly Condition[];
+  readonly values: readonly Value[];
+}
+
+/** Of one column of the key, in the order of the tree. */
+interface Condition {
+  readonly column: number;
+  readonly is: "same" | "after" | "from" | "before" | "upTo";
+}
+
+interface Ends {
+  readonly lower: Bound | undefined;
+  readonly upper: Bound | undefined;
 }
 
 export class KeyedRows {
@@ -32,25 +52,62 @@ export class KeyedRows {
   readonly #shape: Shape;
   readonly #text: ExactText;
   readonly #names: readonly string[];
-  readonly #parts: readonly KeyPart[];
+  readonly #columns: readonly KeyColumn[];
+  /** Null where only the application knows it. */
+  readonly #order: KeyOrder | null;
   readonly #queries = new Map<string, Query>();
 
-  /** @param db has the table, with columns of that shape */
-  constructor(db: Connection, shape: Shape) {
+  /** @param db has the table, with columns of that shape, and text in that encoding */
+  constructor(db: Connection, shape: Shape, encoding: Encoding) {
     const { fields, keyFields, rowidName, table } = shape;
     const rowid = rowidName ?? quote(fields.find(({ isRowid }) => isRowid)?.column ?? "rowid");
     const primary = { columns: fields.slice(0, keyFields ?? 0).map(({ column }) => column), primary: true as const };
     this.#db = db;
     this.#shape = shape;
     this.#names = [...fields.map(({ column }) => quote(column)), ...(keyFields === null ? [rowid] : [])];
-    this.#parts = keyFields === null ? [{ sql: rowid, descending: false }] : keyOf(db, table);
+    this.#columns = keyFields === null ? [{ sql: rowid, descending: false, collation: "BINARY" }] : keyOf(db, table);
+    this.#order = this.#columns.every(isKnown) ? keyOrder(this.#columns, encoding) : null;
     const locator = keyFields === null ? { keys: [], rowidName: rowid } : { keys: [primary], rowidName: null };
     this.#text = new ExactText(db, locator, `main.${quote(table)}`);
   }
 
-  /** Rows that lie within all bounds. */
+  /** Rows that lie within all bounds, in the order of the tree where SQLite's own collations make it. */
   *within(bounds: readonly Bound[]): Generator<KeyedRow> {
-    for (const found of this.#queryFor(bounds).rows(bounds.flatMap(({ key }) => this.#bound(key)))) {
+    const order = this.#order;
+    if (order) {
+      for (const { conditions, values } of this.#partsOf(endsOf(bounds, order), order)) {
+        yield* this.#rows(this.#queryFor(conditions), values);
+      }
+    } else
+      yield* this.#rows(
+        this.#queryWritten(bounds),
+        bounds.flatMap(({ key }) => writtenValues(key)),
+      );
+  }
+
+  /** Rows within the bounds that are not there yet: of a table with rowids, only these are read whole. */
+  *lacking(bounds: readonly Bound[], isThere: (row: KeyedRow) => boolean): Generator<KeyedRow> {
+    const order = this.#order;
+    if (order === null || this.#shape.keyFields !== null) {
+      for (const row of this.within(bounds)) if (!isThere(row)) yield row;
+      return;
+    }
+    const [{ sql }] = this.#columns as [KeyColumn];
+    for (const { conditions, values } of this.#partsOf(endsOf(bounds, order), order)) {
+      for (const [rowid] of this.#queryFor(conditions, [sql]).rows([...values])) {
+        const key = [rowid as bigint];
+        const isNew = !isThere({ rowid: rowid as bigint, values: [] });
+        if (isNew)
+          yield* this.within([
+            { side: "from", key },
+            { side: "upTo", key },
+          ]);
+      }
+    }
+  }
+
+  *#rows(query: Query, values: readonly Value[]): Generator<KeyedRow> {
+    for (const found of query.rows([...values])) {
       const row = this.#text.restore(found, this.#names);
       const isKeyed = this.#shape.keyFields !== null;
       const rowid = isKeyed ? null : (row.at(-1) as bigint);
@@ -58,46 +115,77 @@ export class KeyedRows {
     }
   }
 
-  /** Of a condition that is written out, each value stands once for every part but the last, and once more. */
-  #bound(key: Row): Value[] {
-    return this.#isPlain ? [...key] : key.flatMap((value, at) => (at < key.length - 1 ? [value, value] : [value]));
+  /**
+   * SQLite finds a range by an index where all columns of the key but the last that is compared are given; it would read
+   * the whole table for row values that name a collation. So a range is taken apart:
+   * of `(1, 5)` to `(3, 2)` are `(1, from 5)`, `(between 1 and 3)` and `(3, up to 2)`.
+   */
+  #partsOf({ lower, upper }: Ends, order: KeyOrder): Part[] {
+    const last = this.#columns.length - 1;
+    const above = (column: number) => (column === last && lower?.side === "from" ? "from" : "after");
+    const below = (column: number) => (column === last && upper?.side === "upTo" ? "upTo" : "before");
+    const part = (key: Row, same: number, ...ends: [Condition["is"], Value][]): Part => ({
+      conditions: [
+        ...key.slice(0, same).map((_, column) => ({ column, is: "same" as const })),
+        ...ends.map(([is]) => ({ column: same, is })),
+      ],
+      values: [...key.slice(0, same), ...ends.map(([, value]) => value)],
+    });
+    const [low, high] = [lower?.key, upper?.key];
+    const from = (key: Row, column: number) => part(key, column, [above(column), key[column] as Value]);
+    const upTo = (key: Row, column: number) => part(key, column, [below(column), key[column] as Value]);
+    const places = [...this.#columns.keys()];
+    if (!low) return high ? places.map((column) => upTo(high, column)) : [part([], 0)];
+    if (!high) return places.toReversed().map((column) => from(low, column));
+    if (order(low, high) > 0) return [];
+    const fork = places.find((column) => order(low.slice(0, column + 1), high.slice(0, column + 1)) !== 0) ?? last;
+    const rest = places.filter((column) => column > fork);
+    return [
+      ...rest.toReversed().map((column) => from(low, column)),
+      part(low, fork, [above(fork), low[fork] as Value], [below(fork), high[fork] as Value]),
+      ...rest.map((column) => upTo(high, column)),
+    ];
   }
 
-  /** SQLite finds such a range by the key itself; row values compare all their parts in one direction. */
-  get #isPlain(): boolean {
-    return this.#parts.every(({ descending }) => !descending);
+  /** @param columns as SQL; default: all that a row is made of */
+  #queryFor(conditions: readonly Condition[], columns?: readonly string[]): Query {
+    const kind = [...(columns ?? []), ...conditions.map(({ column, is }) => `${column} ${is}`)].join();
+    return this.#query(kind, columns, (next) =>
+      conditions.map(({ column, is }) => {
+        const { sql, descending } = this.#columns[column] as KeyColumn;
+        return `${sql} ${OPERATORS[is][descending ? 1 : 0]} ${next()}`;
+      }),
+    );
   }
 
-  #queryFor(bounds: readonly Bound[]): Query {
-    const kind = bounds.map(({ side }) => side).join();
+  /** With all bounds at once: which is the tighter one, SQLite decides. */
+  #queryWritten(bounds: readonly Bound[]): Query {
+    return this.#query(bounds.map(({ side }) => side).join(), undefined, (next) =>
+      bounds.map(({ side }) => this.#written(side, next)),
+    );
+  }
+
+  #query(
+    kind: string,
+    columns: readonly string[] = [...this.#names, ...this.#text.columns],
+    conditions: (next: () => string) => readonly string[],
+  ): Query {
     const known = this.#queries.get(kind);
     if (known) return known;
-    const columns = [...this.#names, ...this.#text.columns].join();
     const made = new Query(this.#db, (place) => {
       let at = 0;
-      const next = () => place(at++);
-      const conditions = bounds.map(({ side }) =>
-        this.#isPlain ? this.#plain(side, next) : this.#written(side, next),
-      );
-      return `SELECT ${columns} FROM main.${quote(this.#shape.table)} WHERE ${conditions.join(" AND ") || "true"}`;
+      const where = conditions(() => place(at++)).join(" AND ") || "true";
+      return `SELECT ${columns.join()} FROM main.${quote(this.#shape.table)} WHERE ${where}`;
     });
     this.#queries.set(kind, made);
     return made;
   }
 
-  #plain(side: Bound["side"], next: () => string): string {
-    const operator = { above: ">", from: ">=", below: "<", upTo: "<=" }[side];
-    const parts = this.#parts.map(({ sql }) => sql).join();
-    const values = this.#parts.map(next).join();
-    return this.#parts.length === 1 ? `${parts} ${operator} ${values}` : `(${parts}) ${operator} (${values})`;
-  }
-
   #written(side: Bound["side"], next: () => string): string {
-    const up = side === "above" || side === "from";
-    const last = this.#parts.length - 1;
+    const last = this.#columns.length - 1;
     const condition = (at: number): string => {
-      const { sql, descending } = this.#parts[at] as KeyPart;
-      const operator = up === descending ? "<" : ">";
+      const { sql, descending } = this.#columns[at] as KeyColumn;
+      const operator = isLower({ side }) === descending ? "<" : ">";
       if (at === last) return `${sql} ${operator}${side === "from" || side === "upTo" ? "=" : ""} ${next()}`;
       return `(${sql} ${operator} ${next()} OR (${sql} = ${next()} AND ${condition(at + 1)}))`;
     };
@@ -105,7 +193,47 @@ export class KeyedRows {
   }
 }
 
-function keyOf(db: Connection, table: string): KeyPart[] {
+/** Ascending, descending. */
+const OPERATORS: Readonly<Record<Condition["is"], readonly [string, string]>> = {
+  same: ["=", "="],
+  after: [">", "<"],
+  from: [">=", "<="],
+  before: ["<", ">"],
+  upTo: ["<=", ">="],
+};
+
+/** Each value stands once for every column but the last, and once more. */
+function writtenValues(key: Row): Value[] {
+  return key.flatMap((value, at) => (at < key.length - 1 ? [value, value] : [value]));
+}
+
+/** The tightest of several on each side. */
+function endsOf(bounds: readonly Bound[], order: KeyOrder): Ends {
+  const tighter = (a: Bound | undefined, b: Bound): Bound => {
+    const by = a ? order(b.key, a.key) : 1;
+    if (!a || (by === 0 && !isWith(b))) return b;
+    return by !== 0 && by > 0 === isLower(b) ? b : a;
+  };
+  const [lower, upper] = [true, false].map((low) =>
+    bounds.filter((bound) => isLower(bound) === low).reduce<Bound | undefined>(tighter, undefined),
+  );
+  return { lower, upper };
+}
+
+function isKnown(column: KeyColumn): column is KeyColumn & KeyPart {
+  return isCollation(column.collation);
+}
+
+function isLower({ side }: Pick<Bound, "side">): boolean {
+  return side === "above" || side === "from";
+}
+
+/** With the row of the key itself. */
+function isWith({ side }: Bound): boolean {
+  return side === "from" || side === "upTo";
+}
+
+function keyOf(db: Connection, table: string): KeyColumn[] {
   const indexes = rowsOf<{ name: string; origin: string }>(db, `PRAGMA main.index_list(${quote(table)})`);
   const primary = indexes.find(({ origin }) => origin === "pk")?.name ?? "";
   return rowsOf<{ name: string; desc: number; coll: string; key: number }>(
@@ -113,5 +241,9 @@ function keyOf(db: Connection, table: string): KeyPart[] {
     `PRAGMA main.index_xinfo(${quote(primary)})`,
   )
     .filter(({ key }) => key === 1)
-    .map(({ name, desc, coll }) => ({ sql: `${quote(name)} COLLATE ${quote(coll)}`, descending: desc === 1 }));
+    .map(({ name, desc, coll }) => ({
+      sql: `${quote(name)} COLLATE ${quote(coll)}`,
+      descending: desc === 1,
+      collation: coll.toUpperCase(),
+    }));
 }

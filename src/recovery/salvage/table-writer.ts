@@ -19,6 +19,7 @@ export class TableWriter {
   /** By how many fields the record has: the others take their defaults. */
   readonly #inserts = new Map<number, Query>();
   readonly #selects = new Map<number, Query>();
+  #exists: Query | undefined;
   readonly #places: readonly number[];
   readonly #rowidAt: number;
 
@@ -44,7 +45,8 @@ export class TableWriter {
 
   /** Whether there is a row of that key, whatever else it says. */
   has(rowid: Rowid | null, values: Row): boolean {
-    return this.#find(rowid, values) !== undefined;
+    this.#exists ??= this.#prepareSelect(["1"]);
+    return this.#exists.has(this.#keyOf(rowid, values));
   }
 
   #namesOf(count: number): string[] {
@@ -81,17 +83,23 @@ export class TableWriter {
 
   #find(rowid: Rowid | null, values: Row): Value[] | undefined {
     const count = values.length;
-    const { fields, keyFields, rowidName, table } = this.#shape;
-    const keys = keyFields === null ? [this.#rowidAt] : [...Array(keyFields).keys()];
-    const key = keyFields === null ? [rowid] : values.slice(0, keyFields);
-    const names = rowidName === null ? keys.map((at) => quote(fields[at]?.column ?? "")) : [rowidName];
-    const select =
-      this.#selects.get(count) ??
-      new Query(
-        this.#db,
-        (place) => `SELECT ${this.#namesOf(count).join()} FROM main.${quote(table)} WHERE ${equal(names, place)}`,
-      );
+    const select = this.#selects.get(count) ?? this.#prepareSelect(this.#namesOf(count));
     this.#selects.set(count, select);
-    return select.get(key);
+    return select.get(this.#keyOf(rowid, values));
+  }
+
+  #keyOf(rowid: Rowid | null, values: Row): Row {
+    const { keyFields } = this.#shape;
+    return keyFields === null ? [rowid] : values.slice(0, keyFields);
+  }
+
+  #prepareSelect(columns: readonly string[]): Query {
+    const { fields, keyFields, rowidName, table } = this.#shape;
+    const places = keyFields === null ? [this.#rowidAt] : [...Array(keyFields).keys()];
+    const names = rowidName === null ? places.map((at) => quote(fields[at]?.column ?? "")) : [rowidName];
+    return new Query(
+      this.#db,
+      (place) => `SELECT ${columns.join()} FROM main.${quote(table)} WHERE ${equal(names, place)}`,
+    );
   }
 }
