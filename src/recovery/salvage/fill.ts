@@ -54,8 +54,9 @@ export function fillGaps(task: FillTask): Healing | null {
     let notTaken = 0;
     for (const target of targets.filter(({ hasGaps, entry }) => hasGaps && (isBackup || entry.name === LEDGER))) {
       const reason = reasonToLeaveOut(task, db, target);
-      if (reason === null) notTaken += fillTable(task, db, target);
-      else leftOut.push({ table: target.entry.name, reason });
+      const rows = reason === null ? KeyedRows.of(db, target.shape, backup.pages.records.encoding) : null;
+      if (rows) notTaken += fillTable(task, rows, target);
+      else leftOut.push({ table: target.entry.name, reason: reason ?? "only the application can compare its keys" });
     }
     if (!isBackup) return null;
     const tables = [...readTables(db).tables.values()];
@@ -94,8 +95,7 @@ function isSameSchema({ schema, backup }: FillTask): boolean {
 }
 
 /** @returns how many rows of the backup in its gaps were not taken */
-function fillTable(task: FillTask, db: Connection, target: Target): number {
-  const rows = new KeyedRows(db, target.shape, task.backup.pages.records.encoding);
+function fillTable(task: FillTask, rows: KeyedRows, target: Target): number {
   const { gaps } = target;
   if (target.lost) return fillKnown(target, rows, target.lost);
   const fateOf = fates(task, target);

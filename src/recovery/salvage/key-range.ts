@@ -23,11 +23,9 @@ export interface KeyedRow {
   readonly values: Row;
 }
 
-interface KeyColumn {
+interface KeyColumn extends KeyPart {
   /** As SQL compares it. */
   readonly sql: string;
-  readonly descending: boolean;
-  readonly collation: string;
 }
 
 /** A condition, and what it is given. */
@@ -53,65 +51,57 @@ export class KeyedRows {
   readonly #text: ExactText;
   readonly #names: readonly string[];
   readonly #columns: readonly KeyColumn[];
-  /** Null where only the application knows it. */
-  readonly #order: KeyOrder | null;
+  readonly #order: KeyOrder;
   readonly #queries = new Map<string, Query>();
 
-  /** @param db has the table, with columns of that shape, and text in that encoding */
-  constructor(db: Connection, shape: Shape, encoding: Encoding) {
-    const { fields, keyFields, rowidName, table } = shape;
-    const rowid = rowidName ?? quote(fields.find(({ isRowid }) => isRowid)?.column ?? "rowid");
+  /**
+   * @param db has the table, with columns of that shape, and text in that encoding
+   * @returns null where only the application knows how keys are compared
+   */
+  static of(db: Connection, shape: Shape, encoding: Encoding): KeyedRows | null {
+    const columns = shape.keyFields === null ? [rowidOf(shape)] : keyOf(db, shape.table);
+    return columns && new KeyedRows(db, shape, columns, encoding);
+  }
+
+  private constructor(db: Connection, shape: Shape, columns: readonly KeyColumn[], encoding: Encoding) {
+    const { fields, keyFields, table } = shape;
+    const rowid = rowidOf(shape).sql;
     const primary = { columns: fields.slice(0, keyFields ?? 0).map(({ column }) => column), primary: true as const };
+    const locator = keyFields === null ? { keys: [], rowidName: rowid } : { keys: [primary], rowidName: null };
     this.#db = db;
     this.#shape = shape;
     this.#names = [...fields.map(({ column }) => quote(column)), ...(keyFields === null ? [rowid] : [])];
-    this.#columns = keyFields === null ? [{ sql: rowid, descending: false, collation: "BINARY" }] : keyOf(db, table);
-    this.#order = this.#columns.every(isKnown) ? keyOrder(this.#columns, encoding) : null;
-    const locator = keyFields === null ? { keys: [], rowidName: rowid } : { keys: [primary], rowidName: null };
+    this.#columns = columns;
+    this.#order = keyOrder(columns, encoding);
     this.#text = new ExactText(db, locator, `main.${quote(table)}`);
   }
 
-  /** Rows that lie within all bounds, in the order of the tree where SQLite's own collations make it. */
+  /** Rows that lie within all bounds, in the order of the tree. */
   *within(bounds: readonly Bound[]): Generator<KeyedRow> {
-    const order = this.#order;
-    if (order) {
-      for (const { conditions, values } of this.#partsOf(endsOf(bounds, order), order)) {
-        yield* this.#rows(this.#queryFor(conditions), values);
+    for (const { conditions, values } of this.#partsOf(bounds)) {
+      for (const found of this.#queryFor(conditions).rows(values)) {
+        const row = this.#text.restore(found, this.#names);
+        const isKeyed = this.#shape.keyFields !== null;
+        const rowid = isKeyed ? null : (row.at(-1) as bigint);
+        yield { rowid, values: isKeyed ? row : row.slice(0, -1) };
       }
-    } else
-      yield* this.#rows(
-        this.#queryWritten(bounds),
-        bounds.flatMap(({ key }) => writtenValues(key)),
-      );
+    }
   }
 
   /** Rows within the bounds that are not there yet: of a table with rowids, only these are read whole. */
   *lacking(bounds: readonly Bound[], isThere: (row: KeyedRow) => boolean): Generator<KeyedRow> {
-    const order = this.#order;
-    if (order === null || this.#shape.keyFields !== null) {
+    if (this.#shape.keyFields !== null) {
       for (const row of this.within(bounds)) if (!isThere(row)) yield row;
       return;
     }
-    const [{ sql }] = this.#columns as [KeyColumn];
-    for (const { conditions, values } of this.#partsOf(endsOf(bounds, order), order)) {
-      for (const [rowid] of this.#queryFor(conditions, [sql]).rows([...values])) {
-        const key = [rowid as bigint];
-        const isNew = !isThere({ rowid: rowid as bigint, values: [] });
-        if (isNew)
-          yield* this.within([
-            { side: "from", key },
-            { side: "upTo", key },
-          ]);
+    for (const { conditions, values } of this.#partsOf(bounds)) {
+      for (const key of this.#queryFor(conditions, [rowidOf(this.#shape).sql]).rows(values)) {
+        if (isThere({ rowid: key[0] as bigint, values: [] })) continue;
+        yield* this.within([
+          { side: "from", key },
+          { side: "upTo", key },
+        ]);
       }
-    }
-  }
-
-  *#rows(query: Query, values: readonly Value[]): Generator<KeyedRow> {
-    for (const found of query.rows([...values])) {
-      const row = this.#text.restore(found, this.#names);
-      const isKeyed = this.#shape.keyFields !== null;
-      const rowid = isKeyed ? null : (row.at(-1) as bigint);
-      yield { rowid, values: isKeyed ? row : row.slice(0, -1) };
     }
   }
 
@@ -120,7 +110,9 @@ export class KeyedRows {
    * the whole table for row values that name a collation. So a range is taken apart:
    * of `(1, 5)` to `(3, 2)` are `(1, from 5)`, `(between 1 and 3)` and `(3, up to 2)`.
    */
-  #partsOf({ lower, upper }: Ends, order: KeyOrder): Part[] {
+  #partsOf(bounds: readonly Bound[]): Part[] {
+    const order = this.#order;
+    const { lower, upper } = endsOf(bounds, order);
     const last = this.#columns.length - 1;
     const above = (column: number) => (column === last && lower?.side === "from" ? "from" : "after");
     const below = (column: number) => (column === last && upper?.side === "upTo" ? "upTo" : "before");
@@ -148,48 +140,23 @@ export class KeyedRows {
   }
 
   /** @param columns as SQL; default: all that a row is made of */
-  #queryFor(conditions: readonly Condition[], columns?: readonly string[]): Query {
-    const kind = [...(columns ?? []), ...conditions.map(({ column, is }) => `${column} ${is}`)].join();
-    return this.#query(kind, columns, (next) =>
-      conditions.map(({ column, is }) => {
-        const { sql, descending } = this.#columns[column] as KeyColumn;
-        return `${sql} ${OPERATORS[is][descending ? 1 : 0]} ${next()}`;
-      }),
-    );
-  }
-
-  /** With all bounds at once: which is the tighter one, SQLite decides. */
-  #queryWritten(bounds: readonly Bound[]): Query {
-    return this.#query(bounds.map(({ side }) => side).join(), undefined, (next) =>
-      bounds.map(({ side }) => this.#written(side, next)),
-    );
-  }
-
-  #query(
-    kind: string,
+  #queryFor(
+    conditions: readonly Condition[],
     columns: readonly string[] = [...this.#names, ...this.#text.columns],
-    conditions: (next: () => string) => readonly string[],
   ): Query {
-    const known = this.#queries.get(kind);
-    if (known) return known;
-    const made = new Query(this.#db, (place) => {
-      let at = 0;
-      const where = conditions(() => place(at++)).join(" AND ") || "true";
-      return `SELECT ${columns.join()} FROM main.${quote(this.#shape.table)} WHERE ${where}`;
+    const where = conditions.map(({ column, is }) => {
+      const { sql, descending } = this.#columns[column] as KeyColumn;
+      return `${sql} ${OPERATORS[is][descending ? 1 : 0]}`;
     });
+    const select = `SELECT ${columns.join()} FROM main.${quote(this.#shape.table)}`;
+    const kind = [select, ...where].join();
+    const made =
+      this.#queries.get(kind) ??
+      new Query(this.#db, (place) => {
+        return `${select} WHERE ${where.map((condition, at) => `${condition} ${place(at)}`).join(" AND ") || "true"}`;
+      });
     this.#queries.set(kind, made);
     return made;
-  }
-
-  #written(side: Bound["side"], next: () => string): string {
-    const last = this.#columns.length - 1;
-    const condition = (at: number): string => {
-      const { sql, descending } = this.#columns[at] as KeyColumn;
-      const operator = isLower({ side }) === descending ? "<" : ">";
-      if (at === last) return `${sql} ${operator}${side === "from" || side === "upTo" ? "=" : ""} ${next()}`;
-      return `(${sql} ${operator} ${next()} OR (${sql} = ${next()} AND ${condition(at + 1)}))`;
-    };
-    return condition(0);
   }
 }
 
@@ -201,11 +168,6 @@ const OPERATORS: Readonly<Record<Condition["is"], readonly [string, string]>> = 
   before: ["<", ">"],
   upTo: ["<=", ">="],
 };
-
-/** Each value stands once for every column but the last, and once more. */
-function writtenValues(key: Row): Value[] {
-  return key.flatMap((value, at) => (at < key.length - 1 ? [value, value] : [value]));
-}
 
 /** The tightest of several on each side. */
 function endsOf(bounds: readonly Bound[], order: KeyOrder): Ends {
@@ -220,11 +182,7 @@ function endsOf(bounds: readonly Bound[], order: KeyOrder): Ends {
   return { lower, upper };
 }
 
-function isKnown(column: KeyColumn): column is KeyColumn & KeyPart {
-  return isCollation(column.collation);
-}
-
-function isLower({ side }: Pick<Bound, "side">): boolean {
+function isLower({ side }: Bound): boolean {
   return side === "above" || side === "from";
 }
 
@@ -233,17 +191,23 @@ function isWith({ side }: Bound): boolean {
   return side === "from" || side === "upTo";
 }
 
-function keyOf(db: Connection, table: string): KeyColumn[] {
+function rowidOf({ fields, rowidName }: Shape): KeyColumn {
+  const sql = rowidName ?? quote(fields.find(({ isRowid }) => isRowid)?.column ?? "rowid");
+  return { sql, descending: false, collation: "BINARY" };
+}
+
+function keyOf(db: Connection, table: string): KeyColumn[] | null {
   const indexes = rowsOf<{ name: string; origin: string }>(db, `PRAGMA main.index_list(${quote(table)})`);
   const primary = indexes.find(({ origin }) => origin === "pk")?.name ?? "";
-  return rowsOf<{ name: string; desc: number; coll: string; key: number }>(
+  const columns: KeyColumn[] = [];
+  for (const { name, desc, coll, key } of rowsOf<{ name: string; desc: number; coll: string; key: number }>(
     db,
     `PRAGMA main.index_xinfo(${quote(primary)})`,
-  )
-    .filter(({ key }) => key === 1)
-    .map(({ name, desc, coll }) => ({
-      sql: `${quote(name)} COLLATE ${quote(coll)}`,
-      descending: desc === 1,
-      collation: coll.toUpperCase(),
-    }));
+  )) {
+    const collation = coll.toUpperCase();
+    if (key !== 1) continue;
+    if (!isCollation(collation)) return null;
+    columns.push({ sql: `${quote(name)} COLLATE ${collation}`, descending: desc === 1, collation });
+  }
+  return columns;
 }

@@ -58,7 +58,7 @@ describe.each(KINDS)("$title", (kind) => {
   test("rows are found between any bounds, in the order of the tree; of those that are there, none", () => {
     const draw = new Draw(kind.title);
     const db = tableOf(kind, draw);
-    const rows = new KeyedRows(db, shapeOf(db, "t"), "utf8");
+    const rows = KeyedRows.of(db, shapeOf(db, "t"), "utf8") as KeyedRows;
     const all = [...rows.within([])].map(keyIn);
     expect(all.length).toBeGreaterThan(40);
     expect(all.every((key, at) => at === 0 || order(all[at - 1] as Row, key) < 0)).toBe(true);
