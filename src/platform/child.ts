@@ -52,10 +52,10 @@ export interface RunOptions {
 }
 
 /**
- * What jobs make is short-lived, and V8 would let the room for that grow to a large part of what a child holds:
- * https://nodejs.org/api/cli.html#--max-semi-space-sizesize-in-mib
+ * A child lives beside the application: what jobs make is short-lived, and V8 would let the room for it grow to a large part
+ * of what a child holds. https://nodejs.org/api/cli.html#--max-semi-space-sizesize-in-mib
  */
-export const CHILD_FLAGS: readonly string[] = ["--max-semi-space-size=1"];
+export const CHILD_FLAGS: readonly string[] = ["--optimize-for-size", "--max-semi-space-size=2"];
 
 export class Child {
   readonly #process: ChildProcess;

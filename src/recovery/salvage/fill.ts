@@ -17,11 +17,12 @@ import { type KeyRange, rangesOn } from "./old-places.ts";
 import type { Opened } from "./open-pages.ts";
 import type { Pages } from "./pages.ts";
 import type { Healing } from "./report.ts";
+import type { Rowids } from "./rowid-set.ts";
 import { type Entry, type FoundSchema, keyOf } from "./schema.ts";
 import { shapeOf } from "./shape.ts";
 import type { Skeleton } from "./skeleton.ts";
 import type { Target } from "./target.ts";
-import { exact, type Rowid } from "./varint.ts";
+import { exact } from "./varint.ts";
 
 /** A sound copy of an earlier state. */
 export interface Backup {
@@ -123,7 +124,7 @@ function fillTable(task: FillTask, rows: KeyedRows, target: Target): number {
 }
 
 /** An index has told which rows are lost: all others of the backup were deleted since. */
-function fillKnown(target: Target, rows: KeyedRows, lost: ReadonlySet<Rowid>): number {
+function fillKnown(target: Target, rows: KeyedRows, lost: Rowids): number {
   let notTaken = 0;
   for (const [at, gap] of target.gaps.entries()) {
     for (const row of rows.within(boundsOf(gap, target))) {

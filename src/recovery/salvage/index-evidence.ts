@@ -9,6 +9,7 @@ import type { RowidGaps } from "./gaps.ts";
 import { type KeyOrder, keyOrder } from "./key-order.ts";
 import type { KeyedRow } from "./key-range.ts";
 import { DEEPEST, type Pages } from "./pages.ts";
+import { RowidSet, type Rowids } from "./rowid-set.ts";
 import type { KnownIndex } from "./skeleton.ts";
 import { exact, type Rowid } from "./varint.ts";
 
@@ -26,7 +27,7 @@ export type Fate = "lost" | "deleted" | "unknown";
 
 export interface IndexEvidence {
   /** Those in the gaps of the table. */
-  readonly rowids: ReadonlySet<Rowid>;
+  readonly rowids: Rowids;
   /** All of the index can be read. */
   readonly whole: boolean;
   /** What became of a row that would stand in a gap of the table. */
@@ -42,7 +43,7 @@ export function readIndex(pages: Pages, index: KnownIndex, gaps: RowidGaps): Ind
 }
 
 class IndexReader implements IndexEvidence {
-  readonly rowids: Set<Rowid> = new Set();
+  readonly rowids: RowidSet = new RowidSet();
   readonly #pages: Pages;
   readonly #index: KnownIndex;
   readonly #gaps: RowidGaps;
@@ -63,7 +64,7 @@ class IndexReader implements IndexEvidence {
   }
 
   get tooMany(): boolean {
-    return this.rowids.size > MOST_ROWIDS;
+    return this.rowids.added > MOST_ROWIDS;
   }
 
   read(page: number, between: Between, depth = 0): void {

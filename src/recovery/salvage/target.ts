@@ -7,6 +7,7 @@ import type { NewDatabase } from "./new-database.ts";
 import { OddRows } from "./odd-rows.ts";
 import type { Found, RowSink } from "./pages.ts";
 import type { SalvagedTable } from "./report.ts";
+import type { Rowids } from "./rowid-set.ts";
 import type { Entry } from "./schema.ts";
 import type { Shape } from "./shape.ts";
 import { TableWriter } from "./table-writer.ts";
@@ -34,7 +35,7 @@ export class Target implements RowSink {
   setAside = 0;
   broken = 0;
   /** The rowids in its gaps, where an index tells them. */
-  lost: ReadonlySet<Rowid> | null = null;
+  lost: Rowids | null = null;
   /** Whether rows come by the tree at the moment. */
   inTree = true;
   readonly #odd: OddRows;
