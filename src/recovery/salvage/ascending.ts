@@ -1,4 +1,5 @@
 /** Which of the readable values stand in order, where a damaged one stands among them. */
+import { firstBeyond } from "./first-beyond.ts";
 import type { Rowid } from "./varint.ts";
 
 /**
@@ -41,15 +42,9 @@ function runLengths(places: readonly number[], precedes: (a: number, b: number) 
   const ends: number[] = [];
   const lengths = new Map<number, number>();
   for (const place of places) {
-    let low = 0;
-    let high = ends.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (precedes(ends[middle] as number, place)) low = middle + 1;
-      else high = middle;
-    }
-    ends[low] = place;
-    lengths.set(place, low + 1);
+    const at = firstBeyond(ends.length, (end) => precedes(ends[end] as number, place));
+    ends[at] = place;
+    lengths.set(place, at + 1);
   }
   return lengths;
 }

@@ -20,7 +20,7 @@ import type { Healing } from "./report.ts";
 import type { Rowids } from "./rowid-set.ts";
 import { type Entry, type FoundSchema, keyOf } from "./schema.ts";
 import { shapeOf } from "./shape.ts";
-import type { Skeleton } from "./skeleton.ts";
+import type { KnownIndex, Skeleton } from "./skeleton.ts";
 import type { Target } from "./target.ts";
 import { exact } from "./varint.ts";
 
@@ -103,19 +103,22 @@ function fillTable(task: FillTask, rows: KeyedRows, target: Target): number {
   let lost: readonly KeyRange[] | undefined;
   let notTaken = 0;
   for (const [at, gap] of gaps.entries()) {
-    // It may also have got another key since, in a part of the index that cannot be read: it is set aside.
-    const take = (row: KeyedRow) => fateOf(row) !== "deleted" && target.fill(row, at);
     const within = boundsOf(gap, target);
     if (!gap.exact) {
       lost ??= lostRanges(task, target);
       for (const { from, upTo } of lost.filter((range) => mayMeet(range, gap, target))) {
         const both: Bound[] = [...within, { side: "from", key: from }, { side: "upTo", key: upTo }];
-        for (const row of rows.within(both)) take(row);
+        for (const row of rows.within(both)) {
+          if (fateOf(row) !== "deleted") target.fill(row, at);
+        }
       }
     }
     const rest = gap.exact ? rows.within(within) : rows.lacking(within, (row) => target.has(row));
     for (const row of rest) {
-      if ((gap.exact || fateOf(row) === "lost") && take(row)) continue;
+      const fate = fateOf(row);
+      // One that seems to be deleted may have got another key since, in a part of the index that cannot be read.
+      const isLost = fate === "lost" || (fate === "unknown" && gap.exact);
+      if (isLost && target.fill(row, at)) continue;
       target.refuse(row);
       notTaken++;
     }
@@ -142,16 +145,16 @@ function fates({ opened, skeleton }: FillTask, { entry, rowidGaps }: Target): (r
   const own = skeleton.indexes.filter(
     ({ entry: { table, from } }) => fold(table) === fold(entry.name) && from === "file",
   );
-  const read: (IndexEvidence | null)[] = [];
-  const evidenceOf = (at: number) => {
-    const index = own[at];
-    if (index && read.length === at) read.push(readIndex(opened.pages, index, rowidGaps));
-    return read[at];
-  };
+  const evidence = new Map<KnownIndex, IndexEvidence | null>();
   return (row) => {
-    const told = new Set<Fate>();
-    for (let at = 0; at < own.length && !told.has("lost"); at++) told.add(evidenceOf(at)?.fateOf(row) ?? "unknown");
-    return told.has("lost") ? "lost" : told.has("deleted") ? "deleted" : "unknown";
+    let fate: Fate = "unknown";
+    for (const index of own) {
+      if (!evidence.has(index)) evidence.set(index, readIndex(opened.pages, index, rowidGaps));
+      const told = evidence.get(index)?.fateOf(row);
+      if (told === "lost") return told;
+      if (told === "deleted") fate = told;
+    }
+    return fate;
   };
 }
 

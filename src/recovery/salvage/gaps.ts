@@ -3,6 +3,7 @@
  * it may belong. For a table WITHOUT ROWID they are known by the rows beside them only.
  */
 import type { Row, Value } from "../values.ts";
+import { firstBeyond } from "./first-beyond.ts";
 import { beside, type Rowid } from "./varint.ts";
 
 /** Keys above `after` up to `upTo`, that one included for rowids; null is the end of the table. */
@@ -88,14 +89,7 @@ export class RowidGaps {
   }
 
   #indexOf(rowid: Rowid): number {
-    let low = 0;
-    let high = this.#ranges.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.#ranges[middle] as Range).upTo < rowid) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return firstBeyond(this.#ranges.length, (at) => (this.#ranges[at] as Range).upTo < rowid);
   }
 
   /** Brings in the ranges of another part of the table. */

@@ -5,6 +5,7 @@
  */
 import type { Row } from "../values.ts";
 import { type BTreePage, INDEX_INTERIOR, INDEX_LEAF } from "./b-tree-page.ts";
+import { firstBeyond } from "./first-beyond.ts";
 import type { RowidGaps } from "./gaps.ts";
 import { type KeyOrder, keyOrder } from "./key-order.ts";
 import type { KeyedRow } from "./key-range.ts";
@@ -130,20 +131,11 @@ class IndexReader implements IndexEvidence {
     const order = this.#order;
     if (!keys || !order) return "unknown";
     const key = [...keys.map(({ place }) => values[place] ?? null), rowid];
-    const next = this.#missing[this.#placeOf(key, order)];
+    const place = firstBeyond(this.#missing.length, (at) => {
+      const { before } = this.#missing[at] as Between;
+      return before !== null && order(before, key) <= 0;
+    });
+    const next = this.#missing[place];
     return next && (!next.after || order(next.after, key) < 0) ? "unknown" : "deleted";
-  }
-
-  /** Of the first part that goes on beyond the key. */
-  #placeOf(key: Row, order: KeyOrder): number {
-    let low = 0;
-    let high = this.#missing.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      const { before } = this.#missing[middle] as Between;
-      if (before && order(before, key) <= 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
   }
 }

@@ -2,6 +2,9 @@
  * How SQLite orders the entries of an index: https://sqlite.org/datatype3.html#comparison_expressions and, for text,
  * https://sqlite.org/datatype3.html#collation. Only the collations that SQLite has itself.
  */
+import type { Connection } from "../../database/open.ts";
+import { quote } from "../../database/quote.ts";
+import { rowsOf } from "../tables.ts";
 import { RawText, type Row, type Value } from "../values.ts";
 import type { Encoding } from "./record.ts";
 
@@ -15,7 +18,27 @@ export interface KeyPart {
 /** Below 0 where `a` comes first; what is beyond the parts, the rowid, is compared as it is. */
 export type KeyOrder = (a: Row, b: Row) => number;
 
-export function isCollation(name: string): name is Collation {
+export interface KeyColumn extends KeyPart {
+  /** Null where it is an expression, or the rowid. */
+  readonly name: string | null;
+}
+
+/** What an index is ordered by; null where only the application knows how that is compared. */
+export function keyColumnsOf(db: Connection, index: string): KeyColumn[] | null {
+  const columns: KeyColumn[] = [];
+  for (const { name, desc, coll, key } of rowsOf<{ name: string | null; desc: number; coll: string; key: number }>(
+    db,
+    `PRAGMA main.index_xinfo(${quote(index)})`,
+  )) {
+    const collation = coll.toUpperCase();
+    if (key !== 1) continue;
+    if (!isCollation(collation)) return null;
+    columns.push({ name, collation, descending: desc === 1 });
+  }
+  return columns;
+}
+
+function isCollation(name: string): name is Collation {
   return name === "BINARY" || name === "NOCASE" || name === "RTRIM";
 }
 

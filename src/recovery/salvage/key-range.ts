@@ -5,7 +5,7 @@ import { ExactText } from "../exact-text.ts";
 import { Query } from "../query.ts";
 import { rowsOf } from "../tables.ts";
 import type { Row, Value } from "../values.ts";
-import { isCollation, type KeyOrder, type KeyPart, keyOrder } from "./key-order.ts";
+import { type KeyOrder, type KeyPart, keyColumnsOf, keyOrder } from "./key-order.ts";
 import type { Encoding } from "./record.ts";
 import type { Shape } from "./shape.ts";
 import type { Rowid } from "./varint.ts";
@@ -23,7 +23,7 @@ export interface KeyedRow {
   readonly values: Row;
 }
 
-interface KeyColumn extends KeyPart {
+interface ComparedColumn extends KeyPart {
   /** As SQL compares it. */
   readonly sql: string;
 }
@@ -50,7 +50,7 @@ export class KeyedRows {
   readonly #shape: Shape;
   readonly #text: ExactText;
   readonly #names: readonly string[];
-  readonly #columns: readonly KeyColumn[];
+  readonly #columns: readonly ComparedColumn[];
   readonly #order: KeyOrder;
   readonly #queries = new Map<string, Query>();
 
@@ -63,7 +63,7 @@ export class KeyedRows {
     return columns && new KeyedRows(db, shape, columns, encoding);
   }
 
-  private constructor(db: Connection, shape: Shape, columns: readonly KeyColumn[], encoding: Encoding) {
+  private constructor(db: Connection, shape: Shape, columns: readonly ComparedColumn[], encoding: Encoding) {
     const { fields, keyFields, table } = shape;
     const rowid = rowidOf(shape).sql;
     const primary = { columns: fields.slice(0, keyFields ?? 0).map(({ column }) => column), primary: true as const };
@@ -95,7 +95,10 @@ export class KeyedRows {
       return;
     }
     for (const { conditions, values } of this.#partsOf(bounds)) {
-      for (const key of this.#queryFor(conditions, [rowidOf(this.#shape).sql]).rows(values)) {
+      for (const key of this.#queryFor(
+        conditions,
+        this.#columns.map(({ sql }) => sql),
+      ).rows(values)) {
         if (isThere({ rowid: key[0] as bigint, values: [] })) continue;
         yield* this.within([
           { side: "from", key },
@@ -145,7 +148,7 @@ export class KeyedRows {
     columns: readonly string[] = [...this.#names, ...this.#text.columns],
   ): Query {
     const where = conditions.map(({ column, is }) => {
-      const { sql, descending } = this.#columns[column] as KeyColumn;
+      const { sql, descending } = this.#columns[column] as ComparedColumn;
       return `${sql} ${OPERATORS[is][descending ? 1 : 0]}`;
     });
     const select = `SELECT ${columns.join()} FROM main.${quote(this.#shape.table)}`;
@@ -191,23 +194,16 @@ function isWith({ side }: Bound): boolean {
   return side === "from" || side === "upTo";
 }
 
-function rowidOf({ fields, rowidName }: Shape): KeyColumn {
+function rowidOf({ fields, rowidName }: Shape): ComparedColumn {
   const sql = rowidName ?? quote(fields.find(({ isRowid }) => isRowid)?.column ?? "rowid");
   return { sql, descending: false, collation: "BINARY" };
 }
 
-function keyOf(db: Connection, table: string): KeyColumn[] | null {
+function keyOf(db: Connection, table: string): ComparedColumn[] | null {
   const indexes = rowsOf<{ name: string; origin: string }>(db, `PRAGMA main.index_list(${quote(table)})`);
   const primary = indexes.find(({ origin }) => origin === "pk")?.name ?? "";
-  const columns: KeyColumn[] = [];
-  for (const { name, desc, coll, key } of rowsOf<{ name: string; desc: number; coll: string; key: number }>(
-    db,
-    `PRAGMA main.index_xinfo(${quote(primary)})`,
-  )) {
-    const collation = coll.toUpperCase();
-    if (key !== 1) continue;
-    if (!isCollation(collation)) return null;
-    columns.push({ sql: `${quote(name)} COLLATE ${collation}`, descending: desc === 1, collation });
-  }
-  return columns;
+  const columns = keyColumnsOf(db, primary);
+  return (
+    columns?.map(({ name, ...part }) => ({ ...part, sql: `${quote(name ?? "")} COLLATE ${part.collation}` })) ?? null
+  );
 }

@@ -7,7 +7,7 @@ import { quote } from "../../database/quote.ts";
 import { tokensOf } from "../../database/statements.ts";
 import { messageOf } from "../../errors.ts";
 import { fold, rowsOf } from "../tables.ts";
-import { isCollation, type KeyPart } from "./key-order.ts";
+import { type KeyPart, keyColumnsOf } from "./key-order.ts";
 import type { Entry, FoundSchema } from "./schema.ts";
 import { type Shape, shapeOf } from "./shape.ts";
 
@@ -161,18 +161,11 @@ function hasIndex(db: Connection, { name }: Entry): boolean {
 }
 
 function keysOf(db: Connection, { name }: Entry, { fields }: Shape): IndexKey[] | null {
-  const columns = rowsOf<{ name: string | null; desc: number; coll: string; key: number }>(
-    db,
-    `PRAGMA main.index_xinfo(${quote(name)})`,
-  ).filter(({ key }) => key === 1);
-  const keys: IndexKey[] = [];
-  for (const { name: column, desc, coll } of columns) {
-    const place = fields.findIndex((field) => field.column === column);
-    const collation = coll.toUpperCase();
-    if (place < 0 || !isCollation(collation)) return null;
-    keys.push({ place, collation, descending: desc === 1 });
-  }
-  return keys;
+  const keys = keyColumnsOf(db, name)?.map(({ name: column, ...part }) => ({
+    ...part,
+    place: fields.findIndex((field) => field.column === column),
+  }));
+  return keys?.every(({ place }) => place >= 0) ? keys : null;
 }
 
 function fieldsOf(db: Connection, { name }: Pick<Entry, "name">): number {
